@@ -1,0 +1,116 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// One library room under Sources/, with its tests under Tests/<name>Tests.
+struct Room {
+    var name: String
+    /// Rooms of this package it may import; `ArchitectureTests` fails on an arrow not drawn here.
+    var rooms: [String] = []
+    var products: [Target.Dependency] = []
+    var exclude: [String] = []
+    /// Further rooms and products its tests use.
+    var tests: [Target.Dependency] = []
+}
+
+func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
+
+let nio = [product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio")]
+let nioFoundation = product("NIOFoundationCompat", "swift-nio")
+let crypto = product("Crypto", "swift-crypto")
+
+let rooms = [
+    Room(name: "PipelineCore"),
+    Room(name: "ByteCodecs", rooms: ["PipelineCore"]),
+    Room(name: "Conversion", rooms: ["PipelineCore", "ByteCodecs"]),
+    Room(
+        name: "FileLoading", rooms: ["PipelineCore", "CZlib", "CFileShims"], products: [crypto],
+        exclude: ["CZlib", "CFileShims"]),
+    Room(name: "PipelineTesting", rooms: ["PipelineCore"]),
+    Room(
+        name: "SupermetricsAPI", products: [product("AsyncHTTPClient", "async-http-client")] + nio + [nioFoundation]),
+    Room(
+        name: "Extraction", rooms: ["PipelineCore", "ByteCodecs", "SupermetricsAPI"], products: [crypto],
+        tests: ["Sandbox"]),
+    Room(
+        name: "Sandbox",
+        products: nio + [product("NIOHTTPCompression", "swift-nio-extras"), crypto]),
+    Room(
+        name: "Jobs", rooms: ["PipelineCore", "Extraction", "Conversion", "SupermetricsAPI"],
+        products: [crypto, product("Yams", "Yams"), product("Logging", "swift-log")],
+        tests: ["PipelineTesting", "Sandbox"]),
+]
+
+/// One sink, a folder under sinks/. A new sink is a new line here and one in Sources/sluice/InstalledSinks.swift.
+struct SinkRoom {
+    var module: String
+    var folder: String
+    var dependencies: [Target.Dependency] = ["PipelineCore", "ByteCodecs", "FileLoading"]
+}
+
+let sinks = [
+    SinkRoom(module: "CSVSink", folder: "csv"),
+    SinkRoom(module: "NDJSONSink", folder: "ndjson"),
+]
+
+let package = Package(
+    name: "sluice",
+    products: [.executable(name: "sluice", targets: ["sluice"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CZlib", path: "Sources/FileLoading/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CFileShims", path: "Sources/FileLoading/CFileShims"),
+        .executableTarget(
+            name: "sluice",
+            dependencies: [
+                "PipelineCore", "Extraction", "Conversion", "Jobs", "SupermetricsAPI", "Sandbox", "FileLoading",
+                product("ArgumentParser", "swift-argument-parser"), product("Logging", "swift-log"),
+            ] + sinks.map { .init(stringLiteral: $0.module) }),
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: ["PipelineCore", "ByteCodecs", "FileLoading", "CSVSink", "NDJSONSink", "Sandbox"] + nio,
+            path: "Tests/Benchmarks"),
+        .testTarget(name: "EndToEndTests", dependencies: ["Sandbox", "CZlib", nioFoundation] + nio),
+    ])
+
+for room in rooms {
+    package.products.append(.library(name: room.name, targets: [room.name]))
+    package.targets.append(
+        .target(
+            name: room.name, dependencies: room.rooms.map { .init(stringLiteral: $0) } + room.products,
+            exclude: room.exclude))
+    guard room.name != "PipelineTesting" else { continue }
+    package.targets.append(
+        .testTarget(
+            name: room.name + "Tests",
+            dependencies: [.init(stringLiteral: room.name)] + room.rooms.map { .init(stringLiteral: $0) }
+                + room.products + room.tests))
+}
+
+for sink in sinks {
+    package.products.append(.library(name: sink.module, targets: [sink.module]))
+    package.targets.append(
+        .target(name: sink.module, dependencies: sink.dependencies, path: "sinks/\(sink.folder)/Sources"))
+    package.targets.append(
+        .testTarget(
+            name: sink.module + "Tests",
+            dependencies: [.init(stringLiteral: sink.module), "PipelineTesting"] + sink.dependencies,
+            path: "sinks/\(sink.folder)/Tests"))
+}
+
+let plain: Set<Target.TargetType> = [.regular, .executable, .test]
+for target in package.targets where plain.contains(target.type) && target.name != "CFileShims" {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .enableUpcomingFeature("InferIsolatedConformances"), .strictMemorySafety(), .treatAllWarnings(as: .error),
+    ]
+}

@@ -1,0 +1,5 @@
+import Crypto
+import NIOCore
+import NIOHTTP1
+import NIOHTTPCompression
+import NIOPosix
