@@ -1,0 +1,166 @@
+/// The durable note, kept by the sink, that a window is loaded, with its counts and provenance.
+public struct Checkpoint: Hashable, Sendable, Codable {
+    /// The window.
+    public var window: Window
+    /// The export it belongs to.
+    public var export: ExportID
+    /// The days the rows cover, which at an edge of the range are fewer than the cell's; nil where the query has none.
+    public var covers: DateRange?
+    /// The accounts the rows cover, as resolved; empty where the source has none.
+    public var accounts: [String]
+    /// What became of every row.
+    public var counts: RowCounts
+    /// When the rows were fetched; the cache's time where a cache answered.
+    public var fetchedAt: Timestamp
+    /// Whether the last covered day was over and the lookback had passed when the rows were fetched.
+    public var settled: Bool
+    /// Digest of what decides the rows: query without dates, stages, columns, contract.
+    public var fingerprint: String
+    /// A later fingerprint under which the user chose to keep these rows.
+    public var acceptedFingerprint: String?
+    /// How the export was cut when the window was loaded.
+    public var layout: Layout
+    /// The run that loaded it.
+    public var runID: String
+    /// The API's schedule ids of the queries whose rows these are.
+    public var scheduleIDs: [String]
+    /// The API's request ids, for its support.
+    public var requestIDs: [String]
+    /// HTTP requests spent on the rows.
+    public var requests: Int
+    /// Whether the API said the rows are sampled.
+    public var sampled: Bool
+    /// The cache's time, where a cache answered.
+    public var cacheTime: Timestamp?
+    /// The columns that landed.
+    public var schema: Schema
+
+    /// A note with these facts.
+    public init(
+        window: Window,
+        export: ExportID,
+        covers: DateRange?,
+        accounts: [String],
+        counts: RowCounts,
+        fetchedAt: Timestamp,
+        settled: Bool,
+        fingerprint: String,
+        acceptedFingerprint: String? = nil,
+        layout: Layout,
+        runID: String,
+        scheduleIDs: [String],
+        requestIDs: [String],
+        requests: Int,
+        sampled: Bool,
+        cacheTime: Timestamp? = nil,
+        schema: Schema
+    ) {
+        self.window = window
+        self.export = export
+        self.covers = covers
+        self.accounts = accounts
+        self.counts = counts
+        self.fetchedAt = fetchedAt
+        self.settled = settled
+        self.fingerprint = fingerprint
+        self.acceptedFingerprint = acceptedFingerprint
+        self.layout = layout
+        self.runID = runID
+        self.scheduleIDs = scheduleIDs
+        self.requestIDs = requestIDs
+        self.requests = requests
+        self.sampled = sampled
+        self.cacheTime = cacheTime
+        self.schema = schema
+    }
+}
+
+/// How an export is cut and loaded; a change needs everything loaded again.
+public struct Layout: Hashable, Sendable, Codable {
+    /// The grid's size as the job file writes it: `day`, `week`, `month`, `7 days`, `all`.
+    public var size: String
+    /// Whether each account is a window of its own.
+    public var perAccount: Bool
+    /// How rows meet older rows.
+    public var mode: LoadMode
+    /// The key of `merge`, in order; empty otherwise.
+    public var key: [String]
+
+    /// A layout; `mode` and `key` have the defaults of a file sink.
+    public init(size: String, perAccount: Bool, mode: LoadMode = .replaceWindow, key: [String] = []) {
+        self.size = size
+        self.perAccount = perAccount
+        self.mode = mode
+        self.key = key
+    }
+}
+
+/// What became of a window's rows: API rows = received = loaded + rejected + filtered + deduplicated.
+public struct RowCounts: Hashable, Sendable, Codable {
+    /// Rows the API announced; equal to `received` where it announced none.
+    public var api: Int
+    /// Rows that arrived.
+    public var received: Int
+    /// Rows in the destination.
+    public var loaded: Int
+    /// Rows in quarantine.
+    public var rejected: Int
+    /// Rows a `filter` stage left out.
+    public var filtered: Int
+    /// Rows a `dedupe` stage left out.
+    public var deduplicated: Int
+
+    /// Counts of a window.
+    public init(api: Int, received: Int, loaded: Int, rejected: Int = 0, filtered: Int = 0, deduplicated: Int = 0) {
+        self.api = api
+        self.received = received
+        self.loaded = loaded
+        self.rejected = rejected
+        self.filtered = filtered
+        self.deduplicated = deduplicated
+    }
+
+    /// Whether every row the API announced arrived and is accounted for.
+    public var areBalanced: Bool { api == received && received == loaded + rejected + filtered + deduplicated }
+}
+
+/// One query for a window, noted durably before it is sent, so that a run that died finds it again.
+public struct Attempt: Hashable, Sendable, Codable {
+    /// The window it is for.
+    public var window: Window
+    /// The handle the query was sent with.
+    public var scheduleID: String
+    /// The days it asks for; nil where the query has none.
+    public var days: DateRange?
+    /// The accounts it asks for.
+    public var accounts: [String]
+    /// Fingerprint of the export when it was sent.
+    public var fingerprint: String
+    /// When it was noted.
+    public var startedAt: Timestamp
+    /// The run that sent it.
+    public var runID: String
+    /// Why the window failed for good, where it did; never holds a key or a value.
+    public var failure: String?
+
+    /// An attempt about to be sent.
+    public init(
+        window: Window,
+        scheduleID: String,
+        days: DateRange?,
+        accounts: [String],
+        fingerprint: String,
+        startedAt: Timestamp,
+        runID: String,
+        failure: String? = nil
+    ) {
+        self.window = window
+        self.scheduleID = scheduleID
+        self.days = days
+        self.accounts = accounts
+        self.fingerprint = fingerprint
+        self.startedAt = startedAt
+        self.runID = runID
+        self.failure = failure
+    }
+}
