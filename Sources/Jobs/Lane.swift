@@ -1,0 +1,87 @@
+import PipelineCore
+import Synchronization
+
+/// One sink's part in the load of a window.
+///
+/// Once it has failed it takes nothing more, and says so when its own load is about to commit: one sink's failure never
+/// travels through another's load.
+final class Lane: Sendable {
+    private let session: any LoadSession
+    private let failed = Mutex<(any Error)?>(nil)
+
+    init(_ session: any LoadSession) { self.session = session }
+
+    var failure: (any Error)? { failed.withLock { $0 } }
+
+    /// The batch as the sink takes it; nil once the sink has failed.
+    func encode(_ batch: Batch) -> Block? {
+        guard failure == nil else { return nil }
+        do { return try session.encode(batch) } catch { return fail(error) }
+    }
+
+    /// Writes the next block; does nothing once the sink has failed.
+    func write(_ block: Block?) async {
+        guard failure == nil, let block else { return }
+        do { try await session.write(block) } catch { fail(error) }
+    }
+
+    @discardableResult private func fail(_ error: any Error) -> Block? {
+        failed.withLock { $0 = $0 ?? error }
+        return nil
+    }
+}
+
+/// The loads of one window into several sinks: one read, each sink commits or aborts by itself.
+struct FanOut {
+    /// The sinks that lack the window, in the order in which every window opens its loads.
+    let runs: [any SinkRun]
+    let load: Load
+
+    /// What became of the window in each sink, in the order of `runs`.
+    typealias Outcome = [Result<Checkpoint, any Error>]
+
+    /// Opens a load in every sink, runs `body` once over all of them, and commits those that did not fail.
+    ///
+    /// - Throws: What `body` throws, in which case no sink commits.
+    func callAsFunction(_ body: ([Lane]) async throws -> Checkpoint) async throws -> Outcome {
+        var outcome: [Result<Checkpoint, any Error>?] = Array(repeating: nil, count: runs.count)
+        _ = try await open(0, [], &outcome, body)
+        return outcome.compactMap { $0 }
+    }
+
+    /// Opens the loads from `index` on around `body`; the last one opened commits first.
+    private func open(
+        _ index: Int, _ lanes: [Lane], _ outcome: inout [Result<Checkpoint, any Error>?],
+        _ body: ([Lane]) async throws -> Checkpoint
+    ) async throws -> Checkpoint {
+        guard index < runs.count else { return try await body(lanes) }
+        // What the sinks after this one and the body came to; nil while they have not run.
+        var inner: Result<Checkpoint, any Error>?
+        do {
+            let committed = try await runs[index].load(load) { session in
+                let lane = Lane(session)
+                do {
+                    let checkpoint = try await open(index + 1, lanes + [lane], &outcome, body)
+                    inner = .success(checkpoint)
+                    if let failure = lane.failure { throw failure }
+                    return checkpoint
+                } catch {
+                    inner = inner ?? .failure(error)
+                    throw error
+                }
+            }
+            outcome[index] = .success(committed)
+            return committed
+        } catch {
+            switch inner {
+            case .failure(let cause)?: throw cause
+            case .success(let checkpoint)?:
+                outcome[index] = .failure(error)
+                return checkpoint
+            case nil:
+                outcome[index] = .failure(error)
+                return try await open(index + 1, lanes, &outcome, body)
+            }
+        }
+    }
+}

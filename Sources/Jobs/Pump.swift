@@ -1,0 +1,104 @@
+import PipelineCore
+import Synchronization
+
+/// Batches a window may hold beyond its own two: one pool for the process, asked and never waited for.
+///
+/// Waiting for a slot while holding others would let windows block each other.
+package final class SpareBatches: Sendable {
+    private let free: Mutex<Int>
+
+    package init(_ count: Int) { free = Mutex(count) }
+
+    func tryTake() -> Bool {
+        free.withLock { free in
+            guard free > 0 else { return false }
+            free -= 1
+            return true
+        }
+    }
+
+    func give(_ count: Int = 1) { free.withLock { $0 += count } }
+}
+
+/// Hands its value over once, so that the child task that changes it holds the only reference and copies nothing.
+private final class Handover<Value: Sendable>: Sendable {
+    private let slot: Mutex<Value?>
+
+    init(_ value: consuming sending Value) { slot = Mutex(value) }
+
+    func take() -> Value? { slot.withLock { $0.take() } }
+}
+
+/// What the rows of a window came to on their way through the stages into the sinks.
+struct Pumped: Sendable {
+    var loaded = 0
+    var rejects: [Reject] = []
+}
+
+/// Takes batches through the stages into the lanes of a window, several at once, written in row order.
+struct Pump {
+    /// Changes one batch in place; called for several batches at once.
+    let process: @Sendable (inout Batch, inout Rejects) throws -> Void
+    let lanes: [Lane]
+    let spare: SpareBatches
+    /// Told the number of rows of every block written.
+    let wrote: @Sendable (Int) -> Void
+
+    /// A batch on its way: a block per lane, and what the stages rejected.
+    private struct Rendered: Sendable {
+        var index: Int
+        var rowCount: Int
+        var blocks: [Block?]
+        var rejects: Rejects
+    }
+
+    /// Runs until `next` returns nil.
+    ///
+    /// - Throws: What `next` or a stage throws; the failure of the first lane once every lane has failed;
+    ///   `CancellationError`.
+    func run(_ next: () async throws -> Batch?) async throws -> Pumped {
+        var ended = false
+        var started = 0
+        var written = 0
+        var pumped = Pumped()
+        var finished: [Int: Rendered] = [:]
+        defer { spare.give(max(0, started - written - 2)) }
+        try await withThrowingTaskGroup(of: Rendered.self) { group in
+            while true {
+                while !ended, started - written < 2 || spare.tryTake() {
+                    started += 1  // before the await, so that a throw gives the spare slot back
+                    guard let batch = try await next() else {
+                        if started - written > 2 { spare.give() }
+                        (ended, started) = (true, started - 1)
+                        break
+                    }
+                    start(batch, index: started - 1, in: &group)
+                }
+                guard written < started else { return }
+                while finished[written] == nil, let rendered = try await group.next() {
+                    finished[rendered.index] = rendered
+                }
+                guard let rendered = finished.removeValue(forKey: written) else { return }
+                for (lane, block) in zip(lanes, rendered.blocks) { await lane.write(block) }
+                if lanes.allSatisfy({ $0.failure != nil }), let failure = lanes.first?.failure { throw failure }
+                pumped.loaded += rendered.rowCount
+                pumped.rejects += rendered.rejects.rows
+                wrote(rendered.rowCount)
+                if started - written > 2 { spare.give() }
+                written += 1
+            }
+        }
+        return pumped
+    }
+
+    private func start(_ batch: Batch, index: Int, in group: inout ThrowingTaskGroup<Rendered, any Error>) {
+        let box = Handover(batch)
+        group.addTask { [process, lanes] in
+            guard var batch = box.take() else { throw CancellationError() }
+            var rejects = Rejects()
+            try process(&batch, &rejects)
+            let blocks = lanes.map { $0.encode(batch) }
+            return Rendered(index: index, rowCount: batch.rowCount, blocks: blocks, rejects: rejects)
+        }
+    }
+}

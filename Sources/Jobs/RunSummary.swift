@@ -1,0 +1,132 @@
+public import PipelineCore
+
+/// What a run did, for a person's table and, as JSON, for `--summary`.
+public struct RunSummary: Sendable, Encodable {
+    /// The run.
+    public var runID: String
+    /// The job's name.
+    public var job: String
+    /// When the run began.
+    public var startedAt: Timestamp
+    /// When it ended.
+    public var endedAt: Timestamp
+    /// The exports, in the order of the job file.
+    public var exports: [ExportSummary]
+    /// Failures that belong to no export, such as a wrong key.
+    public var failures: [Failure]
+    /// The exit code the run asks for.
+    public var exitCode: Int32
+
+    enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case job
+        case startedAt = "started_at"
+        case endedAt = "ended_at"
+        case exports, failures
+        case exitCode = "exit_code"
+    }
+
+    /// Every failure of the run: its own, then those of its exports in order.
+    public var allFailures: [Failure] { failures + exports.flatMap(\.failures) }
+}
+
+/// What a run did for one export.
+public struct ExportSummary: Sendable, Encodable {
+    /// The export's name.
+    public var name: String
+    /// Where the rows land, as a user names it.
+    public var destinations: [String]
+    /// Windows loaded in this run.
+    public var done: Int
+    /// Windows that needed nothing.
+    public var skipped: Int
+    /// Windows that failed.
+    public var failed: Int
+    /// Rows loaded in this run.
+    public var rows: Int
+    /// HTTP requests spent on the windows loaded.
+    public var requests: Int
+    /// Seconds from the export's start to its end.
+    public var seconds: Double
+    /// The windows that were due, in order.
+    public var windows: [WindowSummary]
+    /// What failed, windows with the same cause together.
+    public var failures: [Failure]
+    /// Things worth knowing that stopped nothing.
+    public var warnings: [String]
+
+    /// An export of which nothing has happened yet.
+    public init(name: String, destinations: [String] = []) {
+        self.name = name
+        self.destinations = destinations
+        (done, skipped, failed, rows, requests, seconds) = (0, 0, 0, 0, 0, 0)
+        (windows, failures, warnings) = ([], [], [])
+    }
+}
+
+/// What a run did for one window.
+public struct WindowSummary: Sendable, Encodable {
+    /// What became of a window.
+    public enum State: String, Sendable, Encodable {
+        /// Committed in every destination that lacked it.
+        case done
+        /// Failed for good.
+        case failed
+        /// Given up because the run was stopped.
+        case aborted
+    }
+
+    /// The window.
+    public var window: String
+    /// The window's id.
+    public var id: WindowID
+    /// The days asked for; nil where the query has none.
+    public var days: DateRange?
+    /// Why it was due.
+    public var reason: String
+    /// What became of it.
+    public var state: State
+    /// Rows loaded.
+    public var rows: Int
+    /// HTTP requests spent.
+    public var requests: Int
+    /// Seconds from its start to its end.
+    public var seconds: Double
+}
+
+/// One cause of failure: what failed, why, and what to do.
+public struct Failure: Sendable, Encodable, Hashable {
+    /// What kind of cause it is; decides the exit code.
+    public var kind: FailureKind
+    /// What failed, on which input, why, what to do, and the request id.
+    public var message: String
+    /// The windows it stopped; empty where it stopped the export or the run.
+    public var windows: [String]
+
+    /// A failure.
+    public init(_ kind: FailureKind, _ message: String, windows: [String] = []) {
+        self.kind = kind
+        self.message = message
+        self.windows = windows
+    }
+}
+
+/// Something that happened in a run, told as it happens.
+public enum RunEvent: Sendable {
+    /// An export has its plan: so many windows are due and so many need nothing.
+    case planned(export: String, due: Int, skipped: Int)
+    /// A window began: its query is about to be sent or found again.
+    case windowStarted(export: String, window: String, reason: String)
+    /// A window's rows are arriving.
+    case loading(export: String, window: String, expectedRows: Int?)
+    /// So many more rows of a window are written.
+    case rows(export: String, window: String, count: Int)
+    /// A window is committed.
+    case windowDone(export: String, summary: WindowSummary)
+    /// A window failed for good.
+    case windowFailed(export: String, window: String, failure: Failure)
+    /// Something recovered or worth knowing.
+    case warning(export: String?, text: String)
+    /// An export ended.
+    case exportEnded(export: ExportSummary)
+}

@@ -1,0 +1,27 @@
+# Sourced by the scripts that build sluice: finds what a build needs and installs what is missing, saying so first.
+
+# Stops with a hint where there is no Swift toolchain.
+require_swift() {
+    command -v swift >/dev/null && return
+    echo "error: no Swift toolchain on PATH; install Swift 6.3 or newer from swift.org/install" >&2
+    exit 2
+}
+
+# install_missing PACKAGE:HEADER ...: installs each Debian package whose header is not there.
+install_missing() {
+    local missing=() entry header
+    for entry in "$@"; do
+        header="${entry#*:}"
+        find /usr/include /usr/local/include -maxdepth 2 -name "$header" 2>/dev/null | grep -q . || missing+=("${entry%%:*}")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    if ! command -v apt-get >/dev/null; then
+        echo "error: please install these libraries with their headers first: ${missing[*]}" >&2
+        exit 2
+    fi
+    local root=()
+    [ "$(id -u)" -eq 0 ] || root=(sudo)
+    echo "==> installing with apt-get: ${missing[*]}"
+    "${root[@]}" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
