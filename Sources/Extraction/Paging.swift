@@ -54,6 +54,9 @@ struct Paging: Sendable {
         return announced == nil || announced == total
     }
 
+    /// A page broke off after `rows` whole rows; the rest of it is asked for anew.
+    mutating func brokeOff(rows: Int) { received += rows }
+
     /// A page ended with `rows` rows; `asked` were asked for, and `hasNextPage` is what its `paginate.next` said.
     mutating func pageEnded(rows: Int, asked: Int, hasNextPage: Bool) -> Step {
         received += rows

@@ -34,6 +34,9 @@ struct ResultMeta: Sendable {
     /// Why the columns cannot be told from the metadata, where they cannot.
     var fieldsProblem: String?
 
+    /// An answer that said nothing.
+    init() {}
+
     /// Reads the bytes of the `meta` object; throws where they are not the object the API documents.
     init(json bytes: [UInt8]) throws {
         let wire = try JSONDecoder().decode(Wire.self, from: Data(bytes))

@@ -18,9 +18,14 @@ final class RowCaps: Sendable {
     func mayBeCut(_ count: Int, limit: Int, source: String) -> Bool {
         known.withLock { known in
             let source = known[source] ?? Known()
-            if count >= min(limit, source.cap ?? .max) { return true }
+            if count >= min(limit, source.cap ?? .max) { return count > 0 }
             return source.cap == nil && count >= 10_000 && count.isMultiple(of: 10_000) && count > source.whole
         }
+    }
+
+    /// Whether a result of `count` rows has as many rows as the API returns at most.
+    func isAtCap(_ count: Int, limit: Int, source: String) -> Bool {
+        known.withLock { count >= min(limit, $0[source]?.cap ?? .max) }
     }
 
     /// Notes that a result of `count` rows was whole.

@@ -34,9 +34,6 @@ public enum FailureKind: String, Sendable, Codable, CaseIterable {
     /// Whether this cause decides the exit code whatever else was loaded or failed.
     var alwaysWins: Bool { self == .authentication || self == .quota || self == .locked }
 
-    /// Whether the whole run stops at this cause, because every other window would meet it too.
-    var stopsRun: Bool { self == .authentication || self == .quota }
-
     /// The exit code of a run: 0 without failures; a cause that always wins; 4 where something is loaded all the same;
     /// else the first cause.
     public static func exitCode(failures: [FailureKind], somethingLoaded: Bool) -> Int32 {

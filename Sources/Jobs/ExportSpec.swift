@@ -1,0 +1,43 @@
+package import Conversion
+package import PipelineCore
+package import SupermetricsAPI
+
+/// One export, resolved for one run: what to ask, how to cut it, what to do with the rows.
+package struct ExportSpec: Sendable {
+    /// The identity of its windows.
+    package var id: ExportID
+    /// The query as the API takes it, without dates.
+    package var query: JSONObject
+    /// The days wanted; nil where the query has none.
+    package var range: DateRange?
+    /// How its days are cut.
+    package var size: WindowSize
+    /// Whether each account is a window of its own.
+    package var perAccount: Bool
+    /// Days that stay unsettled.
+    package var lookback: Int
+    /// What happens to the rows, in order.
+    package var stages: [any Stage]
+    /// How columns are named.
+    package var naming: ColumnNaming
+    /// What decides the rows; where it differs, settled windows are stale.
+    package var fingerprint: String
+    /// What a load must satisfy before it commits.
+    package var rules: LoadRules
+
+    package init(
+        id: ExportID, query: JSONObject, range: DateRange?, size: WindowSize, perAccount: Bool = false, lookback: Int,
+        stages: [any Stage] = [], naming: ColumnNaming = .snakeCase, fingerprint: String, rules: LoadRules = LoadRules()
+    ) {
+        self.id = id
+        self.query = query
+        self.range = range
+        self.size = size
+        self.perAccount = perAccount
+        self.lookback = lookback
+        self.stages = stages
+        self.naming = naming
+        self.fingerprint = fingerprint
+        self.rules = rules
+    }
+}

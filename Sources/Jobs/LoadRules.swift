@@ -1,0 +1,85 @@
+package import PipelineCore
+
+/// What a window's load must satisfy before it commits; a refused load leaves what was there before.
+package struct LoadRules: Hashable, Sendable {
+    /// What to do about something that may be wrong.
+    package enum Reaction: String, Hashable, Sendable, CaseIterable { case fail, warn, allow }
+
+    /// What to do about something that changes what lands.
+    package enum SchemaReaction: String, Hashable, Sendable, CaseIterable { case fail, evolve, freeze }
+
+    /// A result without rows; nil refuses it where the window held rows before.
+    package var onEmpty: Reaction?
+    /// The share of at least 100 rows that a reload may lose, 0 to 1; nil allows any.
+    package var shrinkLimit: Double?
+    /// Sampled rows.
+    package var onSampled: Reaction
+    /// Columns other than those the window landed with before.
+    package var onSchemaChange: SchemaReaction
+
+    package init(
+        onEmpty: Reaction? = nil, shrinkLimit: Double? = 0.5, onSampled: Reaction = .warn,
+        onSchemaChange: SchemaReaction = .fail
+    ) {
+        self.onEmpty = onEmpty
+        self.shrinkLimit = shrinkLimit
+        self.onSampled = onSampled
+        self.onSchemaChange = onSchemaChange
+    }
+
+    /// Judges a finished load against what one destination held before.
+    ///
+    /// - Parameters:
+    ///   - loaded: Rows about to be committed.
+    ///   - previous: The checkpoint they replace; nil for a first load.
+    ///   - allowShrink: Whether the user accepts fewer or no rows in this run.
+    /// - Returns: What a person should know although the load goes on.
+    /// - Throws: `Refusal` where the old rows must stay.
+    func judge(loaded: Int, replacing previous: Checkpoint?, allowShrink: Bool) throws(Refusal) -> [String] {
+        let before = previous?.counts.loaded ?? 0
+        guard !allowShrink else { return [] }
+        if loaded == 0 {
+            let reaction = onEmpty ?? (before > 0 ? .fail : .allow)
+            let text = before > 0 ? "no rows came where \(before) were loaded before" : "no rows came"
+            switch reaction {
+            case .allow: return []
+            case .warn: return [text]
+            case .fail:
+                throw Refusal(
+                    "\(text); the old data stay: check the account and its login, then allow it with --allow-shrink"
+                        + " or on_empty: allow")
+            }
+        }
+        if let shrinkLimit, before >= 100, Double(before - loaded) > shrinkLimit * Double(before) {
+            throw Refusal(
+                "\(loaded) rows came where \(before) were loaded before, a loss of more than"
+                    + " \(Int((shrinkLimit * 100).rounded()))%; the old data stay: check the account, then allow it with"
+                    + " --allow-shrink or on_shrink")
+        }
+        return []
+    }
+
+    /// Judges the columns of a load against those the same window landed with under the same fingerprint.
+    func judge(_ schema: Schema, replacing previous: Checkpoint?, fingerprint: String) throws(Refusal) {
+        guard onSchemaChange != .evolve, let previous, previous.schema.columns != schema.columns,
+            previous.fingerprint == fingerprint || previous.acceptedFingerprint == fingerprint
+        else { return }
+        let (old, new) = (Set(previous.schema.columns), Set(schema.columns))
+        func list(_ columns: Set<Column>) -> String {
+            columns.map { "\($0.name) \($0.type)" }.sorted().joined(separator: ", ")
+        }
+        let changes = [("gone", old.subtracting(new)), ("new", new.subtracting(old))].filter { !$0.1.isEmpty }
+        let text = changes.map { "\($0.0): \(list($0.1))" }.joined(separator: "; ")
+        throw Refusal(
+            "the columns changed (\(text.isEmpty ? "their order" : text)) although the export did not; the old data stay:"
+                + " allow it with on_schema_change: evolve")
+    }
+}
+
+/// Why data were refused although they could have been loaded; the old data stay.
+package struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What was refused, why, and what to do; never a row's value.
+    package var description: String
+
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,94 @@
+import ArgumentParser
+import Foundation
+import Logging
+import SupermetricsAPI
+
+/// Flags every command that talks to the API takes; each is looked for as a flag, then in the environment.
+struct ConnectionOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("File that holds the API key or OAuth token.", valueName: "path"))
+    var apiKeyFile: String?
+
+    @Option(help: ArgumentHelp("Command that prints the API key or token; asked again when the API refuses it.", valueName: "cmd"))
+    var apiKeyCommand: String?
+
+    @Option(help: ArgumentHelp("Base URL of the API [env: SUPERMETRICS_BASE_URL].", valueName: "url"))
+    var baseURL: String?
+
+    @Option(help: ArgumentHelp("Base URL of the warehouse API [env: SUPERMETRICS_DTS_BASE_URL].", valueName: "url"))
+    var dtsBaseURL: String?
+
+    @Option(help: ArgumentHelp("Team id [env: SUPERMETRICS_TEAM_ID].", valueName: "id"))
+    var team: String?
+
+    /// The credential, from the first place that has one.
+    func credential(environment: [String: String]) throws -> Credential {
+        guard apiKeyFile == nil || apiKeyCommand == nil else {
+            throw CommandFailure(.usage, "--api-key-file and --api-key-command exclude each other; give one of them")
+        }
+        do {
+            if let path = apiKeyFile { return try .apiKey(Self.read(path)) }
+            if let command = apiKeyCommand { return .provider { try Self.output(of: command) } }
+            if let key = environment["SUPERMETRICS_API_KEY"], !key.isEmpty { return try .apiKey(key) }
+        } catch let error as SupermetricsError {
+            throw CommandFailure(.authentication, "the API key cannot be used: \(error.message)")
+        }
+        throw CommandFailure(
+            .authentication,
+            "no API key; set SUPERMETRICS_API_KEY, or use --api-key-file PATH or --api-key-command CMD"
+                + " (try `sluice demo` to see sluice work without a key)")
+    }
+
+    private static func read(_ path: String) throws -> String {
+        do {
+            return try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw CommandFailure(.authentication, "the API key file \(path) cannot be read; check --api-key-file")
+        }
+    }
+
+    /// What the command prints, run by the shell; its standard error is shown to the user.
+    private static func output(of command: String) throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", command]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let data = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            throw CommandFailure(
+                .authentication, "the command of --api-key-command ended with exit code \(process.terminationStatus)")
+        }
+        return String(decoding: data, as: UTF8.self)
+    }
+}
+
+/// Flags for the log and the progress display.
+struct DisplayOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("trace, debug, info, warning or error [env: SLUICE_LOG_LEVEL].", valueName: "level"))
+    var logLevel: String?
+
+    @Option(help: ArgumentHelp("text or json [env: SLUICE_LOG_FORMAT].", valueName: "format"))
+    var logFormat: String?
+
+    @Flag(help: "Log lines instead of a progress display, as is done off a terminal.")
+    var noProgress = false
+
+    func logger(environment: [String: String]) throws -> Logger {
+        let levelName = logLevel ?? environment["SLUICE_LOG_LEVEL"] ?? "info"
+        guard let level = Logger.Level(rawValue: levelName.lowercased()) else {
+            throw CommandFailure(.usage, "no log level '\(levelName)'; use trace, debug, info, warning or error")
+        }
+        let formatName = logFormat ?? environment["SLUICE_LOG_FORMAT"] ?? "text"
+        guard let format = Logs.Format(rawValue: formatName.lowercased()) else {
+            throw CommandFailure(.usage, "no log format '\(formatName)'; use text or json")
+        }
+        return Logs.make(level: level, format: format)
+    }
+
+    /// Whether progress is drawn; on a dumb terminal it is not.
+    func drawsProgress(environment: [String: String]) -> Bool {
+        !noProgress && Terminal.hasErrorTerminal && environment["TERM"] != "dumb"
+    }
+}
