@@ -1,5 +1,0 @@
-import Crypto
-import NIOCore
-import NIOHTTP1
-import NIOHTTPCompression
-import NIOPosix

@@ -1,0 +1,53 @@
+/// One endpoint: where it is, what it is for, how it answers.
+struct Route: Sendable {
+    let methods: Set<String>
+    /// The path without prefix; a segment in braces matches any one and is handed over under that name.
+    let path: String
+    /// The prefixes under which it is mounted.
+    let prefixes: [String]
+    /// The parameters the API documents; the others are ignored, or refused by option.
+    let parameters: Set<String>
+    let phase: @Sendable (RequestParameters) -> Fault.Phase
+    let handler: @Sendable (Exchange) async throws -> Answer
+
+    /// Queries and discovery are served under three prefixes (Supermetrics API: hosts and routing), longest first.
+    static let queryPrefixes = ["/enterprise/v2", "/v2", ""]
+
+    /// Every endpoint. A further group is a file with its own list, and its name here.
+    static let all: [Route] = QueryEndpoints.routes + DiscoveryEndpoints.routes
+
+    struct Match: Sendable {
+        var route: Route
+        /// The path without its prefix.
+        var endpoint: String
+        var segments: [String: String]
+    }
+
+    /// The routes whose path fits, whatever their methods.
+    static func matches(_ path: String) -> [Match] {
+        all.compactMap { route in
+            for prefix in route.prefixes where path.hasPrefix(prefix) {
+                let endpoint = String(path.dropFirst(prefix.count))
+                if let segments = route.segments(of: endpoint) {
+                    return Match(route: route, endpoint: endpoint, segments: segments)
+                }
+            }
+            return nil
+        }
+    }
+
+    private func segments(of endpoint: String) -> [String: String]? {
+        let wanted = path.split(separator: "/", omittingEmptySubsequences: false)
+        let given = endpoint.split(separator: "/", omittingEmptySubsequences: false)
+        guard wanted.count == given.count else { return nil }
+        var segments: [String: String] = [:]
+        for (name, value) in zip(wanted, given) {
+            if name.hasPrefix("{"), !value.isEmpty {
+                segments[String(name.dropFirst().dropLast())] = String(value)
+            } else if name != value {
+                return nil
+            }
+        }
+        return segments
+    }
+}
