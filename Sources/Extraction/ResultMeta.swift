@@ -1,5 +1,5 @@
 import Foundation
-package import PipelineCore
+import PipelineCore
 
 /// One column of a result, as `meta.query.fields` describes it.
 package struct ResultField: Hashable, Sendable {

@@ -1,6 +1,7 @@
 package import ByteCodecs
 package import PipelineCore
 import SupermetricsAPI
+import Synchronization
 
 /// What is known of a window's rows once all have been read.
 package struct WindowFacts: Hashable, Sendable {
@@ -158,7 +159,9 @@ package final class WindowRows {
     private func readPage() async throws -> Batch? {
         reader.schema = schema
         guard let open = page else { return nil }
-        guard let chunk = try await open.chunk ?? open.response.body.next() else { return try await endPage() }
+        var chunk = open.chunk
+        if chunk == nil { chunk = try await open.response.body.next() }
+        guard let chunk else { return try await endPage() }
         var offset = open.chunkOffset
         page?.chunk = chunk
         while let event = try chunk.withBytes({ bytes throws(ReadError) in try reader.next(from: bytes, at: &offset) }) {

@@ -6,6 +6,8 @@ package import SupermetricsAPI
 package struct ExportSpec: Sendable {
     /// The identity of its windows.
     package var id: ExportID
+    /// The name a user knows it by.
+    package var name: String
     /// The query as the API takes it, without dates.
     package var query: JSONObject
     /// The days wanted; nil where the query has none.
@@ -26,10 +28,11 @@ package struct ExportSpec: Sendable {
     package var rules: LoadRules
 
     package init(
-        id: ExportID, query: JSONObject, range: DateRange?, size: WindowSize, perAccount: Bool = false, lookback: Int,
+        id: ExportID, name: String, query: JSONObject, range: DateRange?, size: WindowSize, perAccount: Bool = false, lookback: Int,
         stages: [any Stage] = [], naming: ColumnNaming = .snakeCase, fingerprint: String, rules: LoadRules = LoadRules()
     ) {
         self.id = id
+        self.name = name
         self.query = query
         self.range = range
         self.size = size

@@ -13,6 +13,7 @@ extension Failure {
         case let error as ExtractionError: self.init(error.code == .clock ? .usage : .refused, "\(error)")
         case let error as StageError: self.init(error.code == .schema ? .usage : .refused, "\(error)")
         case let error as Refusal: self.init(.refused, "\(error)")
+        case let error as JobFileError: self.init(.usage, "\(error)")
         case let error as PlanError: self.init(.usage, "\(error)")
         case let error as SinkError: self.init(Self.kind(of: error), "\(error)")
         default: self.init(.unexpected, "\(error); please report this as a bug")

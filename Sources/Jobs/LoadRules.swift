@@ -2,24 +2,18 @@ package import PipelineCore
 
 /// What a window's load must satisfy before it commits; a refused load leaves what was there before.
 package struct LoadRules: Hashable, Sendable {
-    /// What to do about something that may be wrong.
-    package enum Reaction: String, Hashable, Sendable, CaseIterable { case fail, warn, allow }
-
-    /// What to do about something that changes what lands.
-    package enum SchemaReaction: String, Hashable, Sendable, CaseIterable { case fail, evolve, freeze }
-
     /// A result without rows; nil refuses it where the window held rows before.
-    package var onEmpty: Reaction?
+    package var onEmpty: EmptyRule?
     /// The share of at least 100 rows that a reload may lose, 0 to 1; nil allows any.
     package var shrinkLimit: Double?
     /// Sampled rows.
-    package var onSampled: Reaction
+    package var onSampled: SampledRule
     /// Columns other than those the window landed with before.
-    package var onSchemaChange: SchemaReaction
+    package var onSchemaChange: SchemaChangeRule
 
     package init(
-        onEmpty: Reaction? = nil, shrinkLimit: Double? = 0.5, onSampled: Reaction = .warn,
-        onSchemaChange: SchemaReaction = .fail
+        onEmpty: EmptyRule? = nil, shrinkLimit: Double? = 0.5, onSampled: SampledRule = .warn,
+        onSchemaChange: SchemaChangeRule = .fail
     ) {
         self.onEmpty = onEmpty
         self.shrinkLimit = shrinkLimit

@@ -11,12 +11,20 @@ final class OpenSink: Sendable {
     static let failuresToDetach = 3
 
     let run: any SinkRun
-    let destination: String
+    /// Whether windows become visible only at the end of the run.
+    let commitsAtEnd: Bool
     private let failures = Mutex(0)
+    private let complete = Mutex(false)
 
-    init(_ run: any SinkRun, destination: String) {
+    init(_ run: any SinkRun, commitsAtEnd: Bool) {
         self.run = run
-        self.destination = destination
+        self.commitsAtEnd = commitsAtEnd
+    }
+
+    /// Whether it has every window the run was to load into it.
+    var isComplete: Bool {
+        get { complete.withLock { $0 } }
+        set { complete.withLock { $0 = newValue } }
     }
 
     func noteFailure() { failures.withLock { $0 += 1 } }
@@ -31,6 +39,8 @@ struct RunResources: Sendable {
     let client: SupermetricsClient
     /// Lets so many windows be under way at once: those that query and those that load.
     let windows: ConcurrencyGate
+    /// How many that are.
+    let windowsAtOnce: Int
     /// Lets so many windows load at once.
     let loads: ConcurrencyGate
     let spare: SpareBatches
@@ -64,16 +74,22 @@ struct WindowRun {
     }
 
     private var name: String { fetch.window.description }
-    private var export: String { spec.id.export }
+    private var export: String { spec.name }
+
+    /// The window as it is when it never began.
+    var aborted: Outcome {
+        Outcome(
+            summary: WindowSummary(
+                window: name, id: fetch.window.id, days: fetch.days, reason: reason, state: .aborted, rows: 0,
+                requests: 0, seconds: 0))
+    }
+
+    private var reason: String { fetch.targets.first?.reason.code ?? "" }
 
     /// Loads the window into every sink that needs it; never throws, whatever happens is in the outcome.
     func callAsFunction() async -> Outcome {
         let started = resources.now()
-        let reason = fetch.targets.first.map { $0.reason.code } ?? ""
-        var outcome = Outcome(
-            summary: WindowSummary(
-                window: name, id: fetch.window.id, days: fetch.days, reason: reason, state: .aborted, rows: 0,
-                requests: 0, seconds: 0))
+        var outcome = aborted
         resources.report(.windowStarted(export: export, window: name, reason: reason))
         do {
             try await load(&outcome)
@@ -207,9 +223,7 @@ struct WindowRun {
         if facts.isSampled {
             switch spec.rules.onSampled {
             case .fail: throw Refusal("the API sampled the rows; ask for fewer days at once, or set on_sampled: warn")
-            case .warn:
-                resources.report(.warning(export: export, text: "\(name): the API sampled the rows"))
-            case .allow: break
+            case .warn: resources.report(.warning(export: export, text: "\(name): the API sampled the rows"))
             }
         }
         for target in targets {

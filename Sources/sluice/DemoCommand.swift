@@ -1,0 +1,97 @@
+import ArgumentParser
+import Foundation
+import Jobs
+import PipelineCore
+import Sandbox
+import SupermetricsAPI
+
+/// `sluice demo`
+struct DemoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo",
+        abstract: "Runs a three-export job against a sandbox inside this process; needs no key and no network.",
+        discussion: """
+            Writes the job file and everything it loads into one folder. Run it again and see that settled windows
+            are not fetched twice.
+
+            Example:
+              sluice demo --into ./sluice-demo
+            """)
+
+    @Option(help: ArgumentHelp("The folder to write into.", valueName: "folder"))
+    var into = "./sluice-demo"
+
+    @OptionGroup(title: "Display") var display: DisplayOptions
+
+    @concurrent func run() async throws {
+        let folder = URL(fileURLWithPath: into, isDirectory: true)
+        let jobFile = folder.appending(path: "job.yaml")
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try Self.job.write(to: jobFile, atomically: true, encoding: .utf8)
+        } catch {
+            throw CommandFailure(.destination, "the folder \(into) cannot be written; choose another with --into")
+        }
+        var options = SandboxOptions()
+        options.rowsPerDay = 40
+        options.pageCacheBytes = 32 << 20
+        let setup = JobSetup()
+        let code = try await withSandbox(options) { sandbox in
+            var context = setup.context
+            context.environment["SLUICE_DEMO"] = folder.path
+            var job: Job
+            do {
+                job = try JobFile.read(jobFile.path, context)
+            } catch let error as JobFileError {
+                throw CommandFailure(.unexpected, "\(error)")
+            }
+            job.api.baseURL = sandbox.baseURL
+            let run = JobRun(
+                job: job, installed: installedSinks, stages: .standard, options: RunOptions(),
+                credential: try .apiKey(sandbox.apiKey))
+            return try await setup.run(run, display, summaryPath: nil, tableOnOutput: true)
+        }
+        guard code == 0 else { throw ExitCode(code) }
+        print("\nThe job is \(into)/job.yaml; what it loaded is beside it. Try: zcat \(into)/facebook_ads.csv.gz | head")
+    }
+
+    /// The job of the demo: two folders with a window each week, one single file.
+    static let job = """
+        # Written by `sluice demo`. The key and the API's address come from the command line or the environment.
+        name: demo
+        exports:
+          - name: google_ads
+            query:
+              ds_id: AW
+              ds_accounts: ["123-456-7890", "987-654-3210"]
+              fields: [Date, Campaign, Impressions, Clicks, Cost]
+              start_date: 4 weeks ago
+              end_date: yesterday
+            stages:
+              - rename: {campaign: campaign_name}
+              - cast: {impressions: int64, clicks: int64}
+            into:
+              - csv: {path: "${SLUICE_DEMO:-.}/google_ads/"}
+
+          - name: google_analytics
+            query:
+              ds_id: GAWA
+              ds_accounts: list.all_accounts
+              fields: [date, sessions, users]
+              start_date: 4 weeks ago
+              end_date: yesterday
+            into:
+              - ndjson: {path: "${SLUICE_DEMO:-.}/google_analytics/"}
+
+          - name: facebook_ads
+            query:
+              ds_id: FA
+              ds_accounts: list.all_accounts
+              fields: [Date, campaign_name, impressions, clicks, cost]
+              start_date: 4 weeks ago
+              end_date: yesterday
+            into:
+              - csv: {path: "${SLUICE_DEMO:-.}/facebook_ads.csv.gz"}
+
+        """
+}

@@ -1,0 +1,66 @@
+import ArgumentParser
+import Conversion
+import Foundation
+import Jobs
+import Logging
+import PipelineCore
+import SupermetricsAPI
+
+/// What every command that runs or reads a job begins with.
+struct JobSetup {
+    let environment = ProcessInfo.processInfo.environment
+
+    /// What reading a job needs from outside the file.
+    var context: JobContext {
+        JobContext(
+            environment: environment, now: .now, sinks: installedSinks, stages: .standard,
+            columnName: { ColumnName.normalized($0) })
+    }
+
+    /// Reads a job file and lets flags and environment override where the API is.
+    func job(at path: String, _ connection: ConnectionOptions) throws -> Job {
+        do {
+            var job = try JobFile.read(path, context)
+            override(&job.api, connection)
+            return job
+        } catch let error as JobFileError {
+            throw CommandFailure(.usage, "\(error)")
+        }
+    }
+
+    /// Flag, then environment, then job file, then default.
+    func override(_ api: inout APISettings, _ connection: ConnectionOptions) {
+        api.baseURL = connection.baseURL ?? environment["SUPERMETRICS_BASE_URL"] ?? api.baseURL
+        api.dtsBaseURL = connection.dtsBaseURL ?? environment["SUPERMETRICS_DTS_BASE_URL"] ?? api.dtsBaseURL
+    }
+
+    /// Runs a job with progress and signals, prints the table, and returns the exit code.
+    ///
+    /// - Parameter showsTable: Whether the table goes to standard output; else it goes to standard error.
+    func run(_ run: JobRun, _ display: DisplayOptions, summaryPath: String?, tableOnOutput: Bool) async throws -> Int32 {
+        let log = try display.logger(environment: environment)
+        let progress = Progress(log: log, draws: display.drawsProgress(environment: environment))
+        var run = run
+        run.report = { progress.note($0) }
+        let (summary, signal) = try await Interrupts.watch { [run] in
+            await progress.whileDrawing { await run.run() }
+        }
+        let text = SummaryTable.text(summary)
+        if tableOnOutput { print(text, terminator: "") } else { Terminal.writeError(text) }
+        if let summaryPath { try write(summary, to: summaryPath, exitCode: signal ?? summary.exitCode) }
+        return signal ?? summary.exitCode
+    }
+
+    private func write(_ summary: RunSummary, to path: String, exitCode: Int32) throws {
+        var summary = summary
+        summary.exitCode = exitCode
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        do {
+            try (encoder.encode(summary) + Data("\n".utf8)).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw CommandFailure(.destination, "the summary cannot be written to \(path); check the folder of --summary")
+        }
+    }
+}
