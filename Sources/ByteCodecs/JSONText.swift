@@ -38,6 +38,51 @@ public enum JSONText {
         }
     }
 
+    /// Appends text as a JSON string, its quotes included.
+    ///
+    /// - Parameters:
+    ///   - text: UTF-8 of any content.
+    ///   - json: Takes the string.
+    public static func appendQuoted(_ text: [UInt8], to json: inout [UInt8]) {
+        json.append(UInt8(ascii: "\""))
+        ByteWriter.append(to: &json, room: 6 * text.count) { writer in
+            writer = appendEscaped(text.span, 0..<text.count, to: writer)
+        }
+        json.append(UInt8(ascii: "\""))
+    }
+
+    /// Appends text as the inside of a JSON string; there must be room for six bytes for each of its bytes.
+    @inline(never)
+    static func appendEscaped(_ bytes: Span<UInt8>, _ range: Range<Int>, to output: ByteWriter) -> ByteWriter {
+        var output = output
+        for position in range {
+            let byte = bytes[position]
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): break
+            case 0x20...:
+                output.append(byte)
+                continue
+            default: break
+            }
+            output.append(UInt8(ascii: "\\"))
+            switch byte {
+            case 0x08: output.append(UInt8(ascii: "b"))
+            case 0x09: output.append(UInt8(ascii: "t"))
+            case 0x0A: output.append(UInt8(ascii: "n"))
+            case 0x0C: output.append(UInt8(ascii: "f"))
+            case 0x0D: output.append(UInt8(ascii: "r"))
+            case ..<0x20:
+                output.append(UInt8(ascii: "u"))
+                output.append(UInt8(ascii: "0"))
+                output.append(UInt8(ascii: "0"))
+                output.append(UInt8(ascii: "0") + byte >> 4)
+                output.append((byte & 15 < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10) + byte & 15)
+            default: output.append(byte)
+            }
+        }
+        return output
+    }
+
     static func unescaped(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
         var text: [UInt8] = []
         appendUnescaped(bytes, range, to: &text)
