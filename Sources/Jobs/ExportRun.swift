@@ -6,12 +6,13 @@ import Synchronization
 
 /// One run of one export: leases, plan, windows, end.
 struct ExportRun {
-    let spec: ExportSpec
-    let accounts: [String]
+    let resolved: ExportResolver.Resolved
     let options: RunOptions
     let resources: RunResources
     /// After this moment no further window begins; nil for no limit.
     let deadline: Timestamp?
+
+    private var spec: ExportSpec { resolved.spec }
 
     /// What an export came to.
     struct Outcome: Sendable {
@@ -77,10 +78,7 @@ struct ExportRun {
                     ledger: try await opened.run.ledger()))
         }
         let plan = try Planner.plan(
-            PlannerInput(
-                export: spec.id, size: spec.size, perAccount: spec.perAccount, range: spec.range, accounts: accounts,
-                lookback: spec.lookback, fingerprint: spec.fingerprint, now: resources.now(), options: options.plan,
-                sinks: states))
+            PlannerInput(resolved, now: resources.now(), options: options.plan, sinks: states))
         for (index, runPlan) in plan.runs.enumerated() {
             if let runPlan { try await open[index].run.run.begin(runPlan) }
         }

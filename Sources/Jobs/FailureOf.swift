@@ -4,7 +4,7 @@ import SupermetricsAPI
 
 extension Failure {
     /// The failure an error stands for; nil for a cancellation, which is no failure of what was cancelled.
-    init?(_ error: any Error) {
+    package init?(_ error: any Error) {
         switch error {
         case is CancellationError: return nil
         case let error as SupermetricsError:

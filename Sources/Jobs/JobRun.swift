@@ -125,8 +125,7 @@ package struct JobRun: Sendable {
             let entries = export.into.map { $0.withPath(of: resolved.spec) }
             try await withSinks(entries, installed: installed) { sinks in
                 let run = ExportRun(
-                    spec: resolved.spec, accounts: resolved.accounts, options: options, resources: resources,
-                    deadline: deadline)
+                    resolved: resolved, options: options, resources: resources, deadline: deadline)
                 outcome = await run(into: sinks)
             }
         } catch {

@@ -38,6 +38,15 @@ struct ConnectionOptions: ParsableArguments {
                 + " (try `sluice demo` to see sluice work without a key)")
     }
 
+    /// The credential for commands that may do without one; its absence shows when the API is first asked.
+    func credentialIfNeeded(_ environment: [String: String]) -> Credential {
+        do {
+            return try credential(environment: environment)
+        } catch {
+            return .provider { throw error }
+        }
+    }
+
     private static func read(_ path: String) throws -> String {
         do {
             return try String(contentsOfFile: path, encoding: .utf8)
