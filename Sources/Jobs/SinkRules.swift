@@ -1,0 +1,244 @@
+import PipelineCore
+
+/// What one sink needs of each window: product rules per way of loading, without regard to other sinks.
+struct SinkRules {
+    /// How the sink takes windows.
+    enum Role {
+        /// One by one; a window that is settled stays.
+        case windows
+        /// One by one, each once.
+        case appends
+        /// All of them in every run, exactly the days wanted.
+        case whole
+        /// All of them in this run, in one step, because the layout changed.
+        case replacesAll
+    }
+
+    /// What becomes of one window in one sink.
+    enum Verdict {
+        /// It is loaded with these days; where `exact`, with no others.
+        case load(FetchReason, days: DateRange?, exact: Bool)
+        /// It is left alone.
+        case skip(SkipReason)
+        /// It is left alone and the choice to keep it is to be recorded.
+        case accept
+        /// It is settled under another fingerprint and the user has to choose.
+        case stale
+    }
+
+    let input: PlannerInput
+    let sink: SinkState
+    let role: Role
+    let layout: Layout
+    /// The windows of the whole export that this sink is to hold, in row order.
+    let wanted: [WantedWindow]
+    /// Those of them that this run is about.
+    let chosen: [WantedWindow]
+
+    private var options: PlanOptions { input.options }
+    private var ledger: Ledger { sink.ledger }
+    private var settling: SettleRule { SettleRule(lookback: input.lookback) }
+}
+
+extension SinkRules {
+    /// The rules for `sink`.
+    ///
+    /// - Parameters:
+    ///   - sink: The destination.
+    ///   - input: The planner's input.
+    ///   - wanted: The windows of the range wanted.
+    ///   - failed: The windows whose latest attempt failed.
+    /// - Throws: `PlanError` where the destination and the request do not go together.
+    init(_ sink: SinkState, _ input: PlannerInput, wanted: [WantedWindow], failed: Set<WindowID>) throws(PlanError) {
+        let layout = Layout(
+            size: input.effectiveSize.description,
+            perAccount: input.perAccount,
+            mode: sink.mode,
+            key: sink.key
+        )
+        let role = try SinkRules.role(of: sink, input, layout: layout)
+        let all = role == .replacesAll ? input.windows(keeping: sink.ledger.checkpoints.values) : wanted
+        let options = input.options
+        var chosen = all.filter { wanted in
+            options.chosen.map(wanted.window.cell.meets) ?? true && options.shard?.contains(wanted.window.id) ?? true
+        }
+        if options.onlyFailed {
+            if role == .whole {
+                // A whole fails as a whole: where any part did, all parts are of interest.
+                if !chosen.contains(where: { failed.contains($0.window.id) }) { chosen = [] }
+            } else {
+                chosen.removeAll { !failed.contains($0.window.id) }
+            }
+        }
+        self.init(
+            input: input,
+            sink: sink,
+            role: role,
+            layout: layout,
+            wanted: role == .whole ? chosen : all,
+            chosen: chosen
+        )
+    }
+
+    private static func role(of sink: SinkState, _ input: PlannerInput, layout: Layout) throws(PlanError) -> Role {
+        let isWhole = sink.scope == .run || sink.mode == .replace
+        // A sink that replaces its whole in every run does so under a new grid too; only its mode must not change unseen.
+        let changed = sink.ledger.checkpoints.values
+            .filter { isWhole ? $0.layout.mode != layout.mode : $0.layout != layout }
+            .min { $0.window < $1.window }
+        let options = input.options
+        if let changed {
+            let resumes = sink.ledger.staged.map { staged in
+                staged.plan.replacesAll && staged.plan.layout == layout && staged.plan.fingerprint == input.fingerprint
+            }
+            let appends = sink.mode == .append
+            guard !appends, options.reload == .all || resumes ?? false else {
+                throw .layoutChanged(
+                    input.export,
+                    destination: sink.destination,
+                    from: changed.layout,
+                    to: layout,
+                    reloadable: !appends
+                )
+            }
+        }
+        let role: Role = isWhole ? .whole : sink.mode == .append ? .appends : changed == nil ? .windows : .replacesAll
+        let refused: String? =
+            switch role {
+            case .windows, .appends: nil
+            case .whole: options.shard.map { "--shard \($0)" }
+            case .replacesAll:
+                options.shard.map { "--shard \($0)" } ?? (options.chosen == nil ? nil : "--start-date/--end-date")
+                    ?? (options.onlyFailed ? "--only-failed" : nil)
+            }
+        if let refused {
+            throw .partOfWhole(input.export, destination: sink.destination, option: refused)
+        }
+        if role == .appends, input.range == nil {
+            throw .appendWithoutDays(input.export, destination: sink.destination)
+        }
+        return role
+    }
+}
+
+extension SinkRules {
+    /// What becomes of a window.
+    func verdict(_ wanted: WantedWindow) -> Verdict {
+        switch role {
+        case .windows: windowVerdict(wanted)
+        case .appends: appendVerdict(wanted)
+        case .whole, .replacesAll: wholeVerdict(wanted)
+        }
+    }
+
+    private func windowVerdict(_ wanted: WantedWindow) -> Verdict {
+        let id = wanted.window.id
+        guard let held = ledger.checkpoints[id] else { return .load(.new, days: wanted.days, exact: false) }
+        let days = wanted.days.map { held.covers?.hull($0) ?? $0 }
+        if let reason = reasonToLoad(held, wanted) { return .load(reason, days: days, exact: false) }
+        guard isStale(held) else { return .skip(.settled) }
+        if options.reload == .stale { return .load(.stale, days: days, exact: false) }
+        return options.acceptStale ? .accept : .stale
+    }
+
+    /// Why a window that is held must be loaded again whatever its fingerprint; nil where it need not.
+    ///
+    /// Such a window is loaded under the fingerprint of today, so nothing old is kept and there is nothing to ask.
+    private func reasonToLoad(_ held: Checkpoint, _ wanted: WantedWindow) -> FetchReason? {
+        if options.reload == .all { return .reload }
+        if ledger.reload.contains(held.window.id) { return .reloadResumed }
+        if let days = wanted.days, !(held.covers?.contains(days) ?? false) {
+            return .rangeGrew(covered: held.covers, wanted: days)
+        }
+        if !input.perAccount {
+            let missing = input.distinctAccounts.filter { !held.accounts.contains($0) }
+            if !missing.isEmpty { return .accountsAdded(missing) }
+        }
+        if ledger.gone.contains(held.window.id) { return .rowsGone }
+        let settles = held.covers.map { settling.settles($0.end) }
+        guard held.settled else { return .notSettled(settles) }
+        // What was settled stays settled, unless the lookback now reaches to its days from this very moment.
+        return settles.flatMap { $0 > input.now ? .lookbackRaised($0) : nil }
+    }
+
+    private func appendVerdict(_ wanted: WantedWindow) -> Verdict {
+        if let held = ledger.checkpoints[wanted.window.id] {
+            guard isStale(held) else { return .skip(.appendLoaded) }
+            return options.acceptStale ? .accept : .stale
+        }
+        // The cell's own end counts, not the range's: a day that comes later could never be added.
+        let last: Day? =
+            switch wanted.window.cell {
+            case .all: wanted.days?.end
+            case .days(let days): days.end
+            }
+        if let settles = last.map(settling.settles), settles > input.now { return .skip(.appendWaits(settles)) }
+        return .load(.new, days: wanted.days, exact: true)
+    }
+
+    private func wholeVerdict(_ wanted: WantedWindow) -> Verdict {
+        if isStaged(wanted) { return .skip(.staged) }
+        let reason: FetchReason = role == .replacesAll ? .layoutChanged : options.reload == .all ? .reload : .whole
+        return .load(reason, days: wanted.days, exact: true)
+    }
+
+    /// Whether an unfinished run has loaded the window in a way that this run can use.
+    private func isStaged(_ wanted: WantedWindow) -> Bool {
+        guard let staged = ledger.staged, let held = staged.checkpoints[wanted.window.id],
+            staged.plan.fingerprint == input.fingerprint, staged.plan.layout == layout, staged.plan.range == range,
+            held.covers == wanted.days, Set(held.accounts) == Set(input.accounts(of: wanted.window)),
+            input.now.seconds(since: held.fetchedAt) < 86_400
+        else { return false }
+        // Rows loaded before a reload was asked for are not what it asks for.
+        return options.reload != .all || role == .replacesAll || staged.plan.reload.contains(wanted.window.id)
+    }
+
+    private func isStale(_ held: Checkpoint) -> Bool {
+        held.fingerprint != input.fingerprint && held.acceptedFingerprint != input.fingerprint
+    }
+}
+
+extension SinkRules {
+    /// The days of everything this sink is to hold; nil where the query has none.
+    private var range: DateRange? {
+        role == .windows || role == .appends ? input.range : DateRange.hull(wanted.lazy.map(\.days))
+    }
+
+    /// What to hand the sink's run before it starts; nil where the sink takes no part in it.
+    var runPlan: RunPlan? {
+        guard role != .whole || !chosen.isEmpty else { return nil }
+        return RunPlan(
+            windows: wanted.map(\.window),
+            range: range,
+            fingerprint: input.fingerprint,
+            layout: layout,
+            reload: reload,
+            accepted: accepted,
+            replacesAll: role == .whole || role == .replacesAll,
+            createdAt: input.now
+        )
+    }
+
+    /// The windows to load again until each is committed: those of this run, and those an earlier run left.
+    private var reload: [WindowID] {
+        switch role {
+        case .appends, .replacesAll: return []
+        case .whole: return options.reload == .all ? chosen.map(\.window.id) : []
+        case .windows:
+            let asked = chosen.lazy.map(\.window.id).filter { id in
+                guard let held = ledger.checkpoints[id] else { return false }
+                return switch options.reload {
+                case .none: false
+                case .stale: isStale(held)
+                case .all: true
+                }
+            }
+            return ledger.reload.union(asked).sorted()
+        }
+    }
+
+    private var accepted: [WindowID] {
+        guard options.acceptStale else { return [] }
+        return chosen.compactMap { if case .accept = verdict($0) { $0.window.id } else { nil } }
+    }
+}
