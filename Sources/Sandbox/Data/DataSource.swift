@@ -17,7 +17,9 @@ struct DataSource: Sendable {
         var group = ""
     }
 
-    /// Every data source the sandbox serves. A further one is a file beside this and an entry here.
+    /// Every data source the sandbox serves.
+    ///
+    /// A further one is a file beside this and an entry here.
     static let all: [DataSource] = [.googleAnalytics, .googleAds, .facebookAds]
 }
 

@@ -6,7 +6,9 @@ struct ResultRows: Sendable {
     /// The rows that passed the filter, sorted; nil when all rows stand in their own order.
     private let order: [Int]?
 
-    /// Plans the result. CPU work in the number of rows when the query filters or sorts, next to none otherwise.
+    /// Plans the result.
+    ///
+    /// CPU work in the number of rows when the query filters or sorts, next to none otherwise.
     init(_ query: DataQuery, options: SandboxOptions) throws(APIFailure) {
         self.query = query
         let grain = query.columns.map(\.field.content.grain).min() ?? .range
