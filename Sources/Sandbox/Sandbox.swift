@@ -85,7 +85,9 @@ public enum SandboxError: Error, Sendable, Equatable, CustomStringConvertible {
 /// - Returns: What `body` returns.
 /// - Throws: `SandboxError` when the server cannot start, else what `body` throws.
 public func withSandbox<R>(
-    _ options: SandboxOptions = SandboxOptions(), port: Int = 0, _ body: (Sandbox) async throws -> R
+    _ options: SandboxOptions = SandboxOptions(),
+    port: Int = 0,
+    _ body: (Sandbox) async throws -> R
 ) async throws -> R {
     let service = SandboxService(options)
     let server: HTTPServer

@@ -9,13 +9,16 @@ struct EncodingTests {
     static let encodings: [(name: String, method: String, query: String, type: String, body: String)] = {
         let json = queryJSON()
         let encoded = RawClient.encode(json)
-        let plain = "ds_id=AW&ds_accounts=123-456-7890,987-654-3210&fields=Date,Campaign,Impressions,Cost"
+        let plain =
+            "ds_id=AW&ds_accounts=123-456-7890,987-654-3210&fields=Date,Campaign,Impressions,Cost"
             + "&start_date=2024-01-01&end_date=2024-01-03"
-        let brackets = "ds_id=AW&ds_accounts[]=123-456-7890&ds_accounts%5B%5D=987-654-3210&fields[]=Date&fields[]=Campaign"
+        let brackets =
+            "ds_id=AW&ds_accounts[]=123-456-7890&ds_accounts%5B%5D=987-654-3210&fields[]=Date&fields[]=Campaign"
             + "&fields[]=Impressions&fields[]=Cost&start_date=2024-01-01&end_date=2024-01-03"
         let form = "application/x-www-form-urlencoded"
         return [
-            ("plain", "GET", plain, "", ""), ("brackets", "GET", brackets, "", ""), ("json", "GET", "json=\(encoded)", "", ""),
+            ("plain", "GET", plain, "", ""), ("brackets", "GET", brackets, "", ""),
+            ("json", "GET", "json=\(encoded)", "", ""),
             ("post json", "POST", "", "application/json", json), ("post form", "POST", "", form, plain),
             ("post form json", "POST", "", form, "json=\(encoded)"),
             ("repeated key, last wins", "GET", "fields=Date&" + plain, "", ""),
@@ -28,11 +31,14 @@ struct EncodingTests {
         let (_, method, query, type, body) = try #require(Self.encodings.first { $0.name == encoding })
         try await withSandbox { sandbox in
             let client = RawClient(sandbox: sandbox)
-            let expected = try await client.post("/query/data/json", queryJSON())
+            let expected = try await client.post(queryJSON())
             #expect(expected.status == 200)
             let answer = try await client.send(
-                method, "\(prefix)/query/data/json" + (query.isEmpty ? "" : "?\(query)"),
-                headers: type.isEmpty ? [:] : ["Content-Type": type], body: body)
+                method,
+                "\(prefix)/query/data/json" + (query.isEmpty ? "" : "?\(query)"),
+                headers: type.isEmpty ? [:] : ["Content-Type": type],
+                body: body
+            )
             #expect(answer.status == 200)
             #expect(answer.dataBytes == expected.dataBytes)
             #expect(sandbox.requests.last?.endpoint == "/query/data/json")
@@ -51,8 +57,11 @@ struct EncodingTests {
             let spelled = try await client.get(
                 "/query/data/json",
                 queryJSON(
-                    accounts: "\"123-456-7890, 987-654-3210\"", fields: "\"date,campaign,impressions,cost\"",
-                    "\"sync_timeout\":30,\"offset_start\":1,\"offset_end\":2"))
+                    "\"sync_timeout\":30,\"offset_start\":1,\"offset_end\":2",
+                    accounts: "\"123-456-7890, 987-654-3210\"",
+                    fields: "\"date,campaign,impressions,cost\""
+                )
+            )
             #expect(spelled.scheduleID == id)
             let other = try await client.post(queryJSON(from: "2024-01-02"))
             #expect(other.scheduleID != id)
@@ -63,8 +72,12 @@ struct EncodingTests {
     func settings() async throws {
         try await withSandbox { sandbox in
             let client = RawClient(sandbox: sandbox)
-            let base = "/query/data/json?ds_id=AW&ds_accounts=123&fields=Date,Clicks&start_date=2024-01-01&end_date=2024-01-01"
-            for suffix in ["settings[no_headers]=1", "settings=%7B%22no_headers%22%3Atrue%7D", "settings=no_headers=true,no_json_keys=true"] {
+            let base =
+                "/query/data/json?ds_id=AW&ds_accounts=123&fields=Date,Clicks&start_date=2024-01-01&end_date=2024-01-01"
+            for suffix in [
+                "settings[no_headers]=1", "settings=%7B%22no_headers%22%3Atrue%7D",
+                "settings=no_headers=true,no_json_keys=true",
+            ] {
                 let answer = try await client.send("GET", "\(base)&\(suffix)")
                 #expect(answer.data?.first?.first as? String == "2024-01-01", "\(suffix)")
             }
@@ -80,7 +93,8 @@ struct EncodingTests {
             (#""list.all_accounts""#, ["123-456-7890", "987-654-3210", "123", "555-000-1111", "555-000-2222"]),
             (#"{"filter_id":"^123"}"#, ["123-456-7890", "123"]), (#"{"filter_id":"/^123$/"}"#, ["123"]),
             (#"{"filter_name":"/example/i"}"#, ["123-456-7890", "987-654-3210"]),
-        ])
+        ]
+    )
     func accounts(json: String, ids: [String]) async throws {
         try await withSandbox { sandbox in
             let answer = try await RawClient(sandbox: sandbox).post(queryJSON(accounts: json))
@@ -105,7 +119,9 @@ struct EncodingTests {
                 let names = rows.compactMap { $0["field_name"] as? String }
                 #expect(names.count == rows.count)
                 let metrics = rows.filter { $0["@type"] as? String == "ds_metric" }
-                #expect(metrics.allSatisfy { $0["is_non_aggregatable"] is Bool && $0["field_type"] as? String == "met" })
+                #expect(
+                    metrics.allSatisfy { $0["is_non_aggregatable"] is Bool && $0["field_type"] as? String == "met" }
+                )
             }
             let repeated = try await client.get("/query/fields", #"{"ds_id":"GAWA"}"#)
             let names = (repeated.json?["data"] as? [[String: Any]] ?? []).compactMap { $0["field_name"] as? String }

@@ -88,7 +88,7 @@ struct LifecycleTests {
             await clock.waitForSleepers(1)
             clock.advance(by: .seconds(10))
             #expect(try await answer.statusCode == "SUCCESS")
-            async let impatient = client.post(queryJSON(from: "2024-02-01", to: "2024-02-02", #""sync_timeout":3"#))
+            async let impatient = client.post(queryJSON(#""sync_timeout":3"#, from: "2024-02-01", to: "2024-02-02"))
             await clock.waitForSleepers(1)
             clock.advance(by: .seconds(3))
             let pending = try await impatient
@@ -176,9 +176,11 @@ struct LifecycleTests {
             }
             #expect(
                 seen == [
-                    ["RUNNING", "RUNNING", "QUEUED", "QUEUED", "QUEUED"], ["SUCCESS", "SUCCESS", "RUNNING", "RUNNING", "QUEUED"],
+                    ["RUNNING", "RUNNING", "QUEUED", "QUEUED", "QUEUED"],
+                    ["SUCCESS", "SUCCESS", "RUNNING", "RUNNING", "QUEUED"],
                     ["SUCCESS", "SUCCESS", "SUCCESS", "SUCCESS", "RUNNING"],
-                ])
+                ]
+            )
         }
     }
 

@@ -6,7 +6,10 @@ import Testing
 struct PagingTests {
     static let bare = #""settings":{"no_headers":true}"#
 
-    @Test("offset_start and the inclusive offset_end cut the rows without gap or overlap", arguments: [1, 7, 59, 60, 61])
+    @Test(
+        "offset_start and the inclusive offset_end cut the rows without gap or overlap",
+        arguments: [1, 7, 59, 60, 61]
+    )
     func offsets(size: Int) async throws {
         try await withSandbox { sandbox in
             let client = RawClient(sandbox: sandbox)
@@ -17,7 +20,8 @@ struct PagingTests {
             var start = 0
             while true {
                 let page = try await client.post(
-                    queryJSON(Self.bare + ",\"offset_start\":\(start),\"offset_end\":\(start + size - 1)"))
+                    queryJSON(Self.bare + ",\"offset_start\":\(start),\"offset_end\":\(start + size - 1)")
+                )
                 let rows = try #require(page.data)
                 #expect(rows.count == min(size, 60 - start))
                 #expect(page.result["total_rows"] as? Int == 60)
@@ -39,7 +43,10 @@ struct PagingTests {
             #expect(page.dataBytes == "[]")
             #expect(page.next == nil)
             let id = try #require(page.scheduleID)
-            let results = try await client.get("/query/results", "{\"schedule_id\":\"\(id)\",\"offset\":59,\"limit\":5}")
+            let results = try await client.get(
+                "/query/results",
+                "{\"schedule_id\":\"\(id)\",\"offset\":59,\"limit\":5}"
+            )
             #expect(results.data?.count == 1)
         }
     }
@@ -62,12 +69,15 @@ struct PagingTests {
         arguments: [
             (SandboxOptions.HeaderCount.whenPresent, true, 60), (.whenPresent, false, 61), (.always, true, 61),
             (.always, false, 61), (.never, true, 60), (.never, false, 60),
-        ])
+        ]
+    )
     func total(count: SandboxOptions.HeaderCount, noHeaders: Bool, expected: Int) async throws {
         var options = SandboxOptions()
         options.headerCount = count
         try await withSandbox(options) { sandbox in
-            let answer = try await RawClient(sandbox: sandbox).post(queryJSON("\"settings\":{\"no_headers\":\(noHeaders)}"))
+            let answer = try await RawClient(sandbox: sandbox).post(
+                queryJSON("\"settings\":{\"no_headers\":\(noHeaders)}")
+            )
             #expect(answer.result["total_rows"] as? Int == expected)
         }
     }

@@ -60,7 +60,10 @@ struct RawClient {
 
     /// Sends one request over a connection of its own.
     func send(
-        _ method: String = "GET", _ target: String, headers: [String: String] = [:], body: String = "",
+        _ method: String = "GET",
+        _ target: String,
+        headers: [String: String] = [:],
+        body: String = "",
         authorization: String? = ""
     ) async throws -> RawAnswer {
         var head = "\(method) \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
@@ -78,9 +81,17 @@ struct RawClient {
     }
 
     /// POSTs JSON.
-    func post(_ path: String = "/query/data/json", _ json: String, headers: [String: String] = [:]) async throws -> RawAnswer {
+    func post(
+        _ json: String,
+        to path: String = "/query/data/json",
+        headers: [String: String] = [:]
+    ) async throws -> RawAnswer {
         try await send(
-            "POST", path, headers: ["Content-Type": "application/json"].merging(headers) { $1 }, body: json)
+            "POST",
+            path,
+            headers: ["Content-Type": "application/json"].merging(headers) { $1 },
+            body: json
+        )
     }
 
     static func encode(_ text: String) -> String {
@@ -101,7 +112,11 @@ struct RawClient {
         var isCutShort = Int(headers["content-length"] ?? "").map { $0 > body.count } ?? false
         if headers["transfer-encoding"] == "chunked" { (body, isCutShort) = unchunk(body) }
         return RawAnswer(
-            status: Int(lines[0].split(separator: " ")[1]) ?? 0, headers: headers, body: body, isCutShort: isCutShort)
+            status: Int(lines[0].split(separator: " ")[1]) ?? 0,
+            headers: headers,
+            body: body,
+            isCutShort: isCutShort
+        )
     }
 
     private static func unchunk(_ bytes: [UInt8]) -> (body: [UInt8], isCutShort: Bool) {
@@ -119,11 +134,14 @@ struct RawClient {
     }
 }
 
-/// A query the sandbox answers, as JSON; further members are added after it.
+/// A query the sandbox answers, as JSON; further members go after it.
 func queryJSON(
-    _ source: String = "AW", accounts: String = #"["123-456-7890","987-654-3210"]"#,
-    fields: String = #"["Date","Campaign","Impressions","Cost"]"#, from start: String = "2024-01-01", to end: String = "2024-01-03",
-    _ more: String = ""
+    _ more: String = "",
+    source: String = "AW",
+    accounts: String = #"["123-456-7890","987-654-3210"]"#,
+    fields: String = #"["Date","Campaign","Impressions","Cost"]"#,
+    from start: String = "2024-01-01",
+    to end: String = "2024-01-03"
 ) -> String {
     """
     {"ds_id":"\(source)","ds_accounts":\(accounts),"fields":\(fields),"start_date":"\(start)","end_date":"\(end)"\

@@ -17,7 +17,9 @@ struct DataSource: Sendable {
         var group = ""
     }
 
-    /// Every data source the sandbox serves. A further one is a file beside this and an entry here.
+    /// Every data source the sandbox serves.
+    ///
+    /// A further one is a file beside this and an entry here.
     static let all: [DataSource] = [.googleAnalytics, .googleAds, .facebookAds]
 }
 
@@ -40,23 +42,42 @@ struct SourceField: Sendable {
     var isNonAggregatable = false
 
     static func dimension(
-        _ id: String, _ name: String, _ dataType: String, _ content: CellContent, group: String = "DIMENSIONS"
+        _ id: String,
+        _ name: String,
+        _ dataType: String,
+        _ content: CellContent,
+        group: String = "DIMENSIONS"
     ) -> SourceField {
         SourceField(id: id, name: name, role: .dimension, dataType: dataType, group: group, content: content)
     }
 
     static func time(_ id: String, _ name: String, _ format: CellContent.TimeFormat) -> SourceField {
         SourceField(
-            id: id, name: name, role: .dimension, dataType: "string.time.\(format.rawValue)", group: "TIME",
-            content: .time(format))
+            id: id,
+            name: name,
+            role: .dimension,
+            dataType: "string.time.\(format.rawValue)",
+            group: "TIME",
+            content: .time(format)
+        )
     }
 
     static func metric(
-        _ id: String, _ name: String, _ dataType: String, _ content: CellContent, isNonAggregatable: Bool = false
+        _ id: String,
+        _ name: String,
+        _ dataType: String,
+        _ content: CellContent,
+        isNonAggregatable: Bool = false
     ) -> SourceField {
         SourceField(
-            id: id, name: name, role: .metric, dataType: dataType, group: "METRICS", content: content,
-            isNonAggregatable: isNonAggregatable)
+            id: id,
+            name: name,
+            role: .metric,
+            dataType: dataType,
+            group: "METRICS",
+            content: content,
+            isNonAggregatable: isNonAggregatable
+        )
     }
 }
 

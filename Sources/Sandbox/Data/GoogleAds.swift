@@ -1,21 +1,26 @@
 extension DataSource {
     /// Google Ads.
     static let googleAds = DataSource(
-        id: "AW", name: "Google Ads",
+        id: "AW",
+        name: "Google Ads",
         logins: [
             Login(
-                user: "ads@example.com", displayName: "Ads Team",
+                user: "ads@example.com",
+                displayName: "Ads Team",
                 accounts: [
                     Account(id: "123-456-7890", name: "Example Finland", group: "Example MCC"),
                     Account(id: "987-654-3210", name: "Example Sverige", group: "Example MCC"),
                     Account(id: "123", name: "Sandbox account"),
-                ]),
+                ]
+            ),
             Login(
-                user: "agency@example.com", displayName: "Agency",
+                user: "agency@example.com",
+                displayName: "Agency",
                 accounts: [
                     Account(id: "555-000-1111", name: "Client A/B, Inc.", group: "Agency"),
                     Account(id: "555-000-2222", name: "Клиент", group: "Agency"),
-                ]),
+                ]
+            ),
         ],
         fields: [
             .time("Date", "Date", .date),
@@ -27,8 +32,11 @@ extension DataSource {
             .dimension("CurrencyCode", "Currency", "string.currency.code", .currency),
             .dimension("CampaignID", "Campaign ID", "string.text.value", .bigID(quoted: true)),
             .dimension(
-                "Campaign", "Campaign", "string.text.value",
-                .uniqueName(["Brand", "Generic / search", "Shopping – äö", "Remarketing"])),
+                "Campaign",
+                "Campaign",
+                "string.text.value",
+                .uniqueName(["Brand", "Generic / search", "Shopping – äö", "Remarketing"])
+            ),
             .dimension("AdGroup", "Ad group", "string.text.value", .uniqueName(["Exact", "Broad", "Phrase"])),
             .dimension("AdID", "Ad ID", "string.text.value", .bigID(quoted: false)),
             .dimension("Headline", "Headline", "string.text.value", .text(["Buy now", "50 % off", "Free delivery"])),
@@ -40,5 +48,6 @@ extension DataSource {
             .metric("Cost", "Cost", "float.currency.value", .decimal(below: 1000, places: 6)),
             .metric("Ctr", "CTR", "float.number.percentage", .decimal(below: 100, places: 4)),
             .metric("Conversions", "Conversions", "float.number.value", .decimal(below: 50, places: 2)),
-        ])
+        ]
+    )
 }

@@ -2,9 +2,12 @@
 enum HostileValues {
     /// Texts with quotes, separators, line ends, escapes, formulas, and spellings that loaders take for null or an end mark.
     static let texts: [String] = [
-        "He said \"no, thanks\"", "a,b;c|d", "line one\nline two", "CR\r\nLF", "tab\there", #"C:\new\table\"#, "\"", "'; DROP TABLE x; --",
-        "👩‍👩‍👧‍👦 🇫🇮 🚀", "=HYPERLINK(\"http://x.example\",\"y\")", "+1", "-2+3", "@SUM(A1:A9)", #"\N"#, #"\."#, "NULL", "null", "NaN",
-        "a\u{2028}b\u{2029}c", "\u{FEFF}bom", " leading and trailing ", "e\u{301}\u{202E}rtl", "\u{1}\u{7F}", "%00 %s {0}",
+        "He said \"no, thanks\"", "a,b;c|d", "line one\nline two", "CR\r\nLF", "tab\there", #"C:\new\table\"#, "\"",
+        "'; DROP TABLE x; --",
+        "👩‍👩‍👧‍👦 🇫🇮 🚀", "=HYPERLINK(\"http://x.example\",\"y\")", "+1", "-2+3", "@SUM(A1:A9)", #"\N"#, #"\."#, "NULL", "null",
+        "NaN",
+        "a\u{2028}b\u{2029}c", "\u{FEFF}bom", " leading and trailing ", "e\u{301}\u{202E}rtl", "\u{1}\u{7F}",
+        "%00 %s {0}",
         String(repeating: "long ", count: 200),
     ]
 
@@ -16,7 +19,8 @@ enum HostileValues {
 
     /// What stands where a decimal number was declared.
     static let decimals = [
-        "null", "\"\"", "0.1234567890123456789012345678901234", "\"0.10\"", "0", "-0.01", "1.0e-5", "12345678901234567890.000000001",
+        "null", "\"\"", "0.1234567890123456789012345678901234", "\"0.10\"", "0", "-0.01", "1.0e-5",
+        "12345678901234567890.000000001",
     ]
 
     /// The JSON spellings of what may stand in a text column.

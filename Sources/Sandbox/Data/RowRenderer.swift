@@ -20,7 +20,11 @@ struct RowRenderer: Sendable {
     }
 
     init(
-        source: DataSource, fields: [SourceField], accounts: [DataSource.Account], spans: [DaySpan], settings: Settings
+        source: DataSource,
+        fields: [SourceField],
+        accounts: [DataSource.Account],
+        spans: [DaySpan],
+        settings: Settings
     ) {
         self.spans = spans
         self.accounts = accounts
@@ -52,9 +56,13 @@ struct RowRenderer: Sendable {
         let (block, row) = index.quotientAndRemainder(dividingBy: rowsPerBlock)
         let (span, account) = block.quotientAndRemainder(dividingBy: accounts.count)
         return RowKey(
-            span: span, account: account, row: UInt64(row),
+            span: span,
+            account: account,
+            row: UInt64(row),
             ordinal: UInt64(bitPattern: Int64(spans[span].first.number &* rowsPerBlock &+ row)),
-            accountWord: accountWords[account], blockWord: mix(accountWords[account], spanWords[span]))
+            accountWord: accountWords[account],
+            blockWord: mix(accountWords[account], spanWords[span])
+        )
     }
 }
 
@@ -113,8 +121,10 @@ private struct ColumnRenderer: Sendable {
             cells = .byAccount(accounts.map { string(codes[Int(digest($0.id) % 4)]) })
         case .uniqueName(let stems):
             cells = .uniqueName(
-                stems: stems.map { start($0 + " ") }, hostileStems: HostileValues.texts.map { start($0 + " ") },
-                ends: accounts.map { [UInt8(ascii: " ")] + string("· " + $0.id).dropFirst() })
+                stems: stems.map { start($0 + " ") },
+                hostileStems: HostileValues.texts.map { start($0 + " ") },
+                ends: accounts.map { [UInt8(ascii: " ")] + string("· " + $0.id).dropFirst() }
+            )
         case .bigID(let quoted): cells = .bigID(quoted: quoted)
         case .choice(let words): cells = .choice(words.map(string))
         case .text(let words):
@@ -156,7 +166,9 @@ private struct ColumnRenderer: Sendable {
         case .bigID(let quoted):
             quote(quoted, &bytes)
             // 10^18 and more: beyond 2^53, within Int64; the row in the last digits keeps it unique.
-            bytes.appendDigits(1_000_000_000_000_000_000 + (mix(word, key.accountWord) % 8_000_000_000) * 1_000_000_000 + key.row)
+            bytes.appendDigits(
+                1_000_000_000_000_000_000 + (mix(word, key.accountWord) % 8_000_000_000) * 1_000_000_000 + key.row
+            )
             quote(quoted, &bytes)
         case .choice(let words): bytes.append(contentsOf: words[Int(key.row % UInt64(words.count))])
         case .text(let words):
@@ -196,7 +208,9 @@ private struct ColumnRenderer: Sendable {
         let mark = quoted ? #"\""# : "\""
         bytes.append(contentsOf: "{\(mark)age_min\(mark):".utf8)
         bytes.appendDigits(18 + draw % 40)
-        bytes.append(contentsOf: ",\(mark)countries\(mark):[\(mark)FI\(mark),\(mark)SE\(mark)],\(mark)custom\(mark):null}".utf8)
+        bytes.append(
+            contentsOf: ",\(mark)countries\(mark):[\(mark)FI\(mark),\(mark)SE\(mark)],\(mark)custom\(mark):null}".utf8
+        )
         quote(quoted, &bytes)
     }
 

@@ -132,6 +132,7 @@ extension Fault {
     /// Reads a list of faults separated by commas or spaces.
     ///
     /// - Parameter text: Faults such as `429:0.05,cut@page:2x`.
+    /// - Returns: The faults in their order.
     /// - Throws: `SandboxError.invalidFault` for the first that cannot be read.
     public static func list(parsing text: String) throws(SandboxError) -> [Fault] {
         var faults: [Fault] = []

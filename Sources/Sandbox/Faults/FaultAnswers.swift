@@ -20,7 +20,10 @@ extension Exchange {
             failure = APIFailure(429, "API_ROW_QUOTA_EXCEEDED", "The monthly row quota is used up.")
         case .named(.daily):
             failure = APIFailure(
-                429, "LICENSE_DAILY_QUERY_LIMIT_EXCEEDED", "The daily query limit of this data source is used up.")
+                429,
+                "LICENSE_DAILY_QUERY_LIMIT_EXCEEDED",
+                "The daily query limit of this data source is used up."
+            )
         case .named(.redirect): return redirect()
         case .named(.stringError): (failure, shape) = (.injected(500, retryAfter: nil), .string)
         case .named(.problem): (failure, shape) = (.injected(400, retryAfter: nil), .problem)
@@ -51,7 +54,8 @@ extension Exchange {
         case .badJSON: damaged.body = answer.body.prefixed(by: answer.bodyLength * 2 / 3)
         case .deep:
             let depth = 100_000
-            let body = "{\"meta\":{\"status_code\":\"SUCCESS\"},\"data\":" + String(repeating: "[", count: depth)
+            let body =
+                "{\"meta\":{\"status_code\":\"SUCCESS\"},\"data\":" + String(repeating: "[", count: depth)
                 + String(repeating: "]", count: depth) + "}"
             damaged = Answer(status: .ok, body: Array(body.utf8))
         case .unknownStatus:
@@ -89,8 +93,11 @@ extension APIFailure {
             default: "INTERNAL_SERVER_ERROR"
             }
         return APIFailure(
-            status, code, "This answer was injected by the sandbox.",
-            retryAfter: [429, 503].contains(status) ? retryAfter : nil)
+            status,
+            code,
+            "This answer was injected by the sandbox.",
+            retryAfter: [429, 503].contains(status) ? retryAfter : nil
+        )
     }
 }
 

@@ -20,10 +20,14 @@ struct FaultDeck {
 
     /// The first of `faults` that is eligible and fires.
     mutating func draw(
-        from faults: [Fault], for subject: Subject, seed: UInt64, where isEligible: (Fault.Kind) -> Bool
+        from faults: [Fault],
+        for subject: Subject,
+        seed: UInt64,
+        where isEligible: (Fault.Kind) -> Bool
     ) -> Fault? {
         for (index, fault) in faults.enumerated()
-        where isEligible(fault.kind) && matches(fault, subject) && fires(fault, index: index, for: subject, seed: seed) {
+        where isEligible(fault.kind) && matches(fault, subject) && fires(fault, index: index, for: subject, seed: seed)
+        {
             return fault
         }
         return nil

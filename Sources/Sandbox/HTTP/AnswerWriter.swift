@@ -63,12 +63,17 @@ struct AnswerWriter: Sendable {
     }
 
     private func write(
-        _ head: HTTPResponseHead, _ body: [ByteBuffer], endsProperly: Bool, to channel: any Channel
+        _ head: HTTPResponseHead,
+        _ body: [ByteBuffer],
+        endsProperly: Bool,
+        to channel: any Channel
     ) async throws {
         channel.write(HTTPServerResponsePart.head(head), promise: nil)
         var previous: EventLoopFuture<Void>?
         for var buffer in body {
-            while let piece = buffer.readSlice(length: min(buffer.readableBytes, Self.pieceLength)), piece.readableBytes > 0 {
+            while let piece = buffer.readSlice(length: min(buffer.readableBytes, Self.pieceLength)),
+                piece.readableBytes > 0
+            {
                 let written = channel.eventLoop.makePromise(of: Void.self)
                 let part = HTTPServerResponsePart.body(.byteBuffer(piece))
                 if piece.readableBytes < 4096 {

@@ -22,13 +22,17 @@ struct HTTPServer {
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.configureHTTPServerPipeline(
-                        withPipeliningAssistance: true, withErrorHandling: true, withEncoderConfiguration: encoding)
+                        withPipeliningAssistance: true,
+                        withErrorHandling: true,
+                        withEncoderConfiguration: encoding
+                    )
                     try pipeline.addHandler(
                         HTTPResponseCompressor(initialByteBufferCapacity: 1024) { head, _ in
                             let isWhole = !head.headers.contains(name: AnswerWriter.uncompressedMark)
                             head.headers.remove(name: AnswerWriter.uncompressedMark)
                             return isWhole && compresses() ? .compressIfPossible : .doNotCompress
-                        })
+                        }
+                    )
                     return try Connection(wrappingChannelSynchronously: channel)
                 }
             }
@@ -60,7 +64,8 @@ struct HTTPServer {
 
     /// Serves one connection; when the client is gone, the work for it is cancelled.
     private static func serve(
-        _ connection: Connection, _ answer: @escaping @Sendable (RequestPipeline.Incoming) async throws -> Answer,
+        _ connection: Connection,
+        _ answer: @escaping @Sendable (RequestPipeline.Incoming) async throws -> Answer,
         _ writer: AnswerWriter
     ) async {
         await withTaskCancellationHandler {
@@ -81,8 +86,10 @@ struct HTTPServer {
     }
 
     private static func exchange(
-        _ parts: NIOAsyncChannelInboundStream<HTTPServerRequestPart>, on channel: any Channel,
-        _ answer: @Sendable (RequestPipeline.Incoming) async throws -> Answer, _ writer: AnswerWriter
+        _ parts: NIOAsyncChannelInboundStream<HTTPServerRequestPart>,
+        on channel: any Channel,
+        _ answer: @Sendable (RequestPipeline.Incoming) async throws -> Answer,
+        _ writer: AnswerWriter
     ) async throws {
         var incoming: RequestPipeline.Incoming?
         for try await part in parts {

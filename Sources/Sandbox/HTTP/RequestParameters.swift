@@ -20,7 +20,9 @@ struct RequestParameters: Sendable {
 
     /// Reads the query string and the body; the failure names the part that could not be read.
     static func decode(
-        queryString: Substring, contentType: String, body: [UInt8]
+        queryString: Substring,
+        contentType: String,
+        body: [UInt8]
     ) throws(APIFailure) -> RequestParameters {
         var parameters = RequestParameters()
         try parameters.merge(form: queryString)
@@ -107,7 +109,9 @@ struct RequestParameters: Sendable {
         var encoded = ""
         for byte in text.utf8 {
             let scalar = Unicode.Scalar(byte)
-            if scalar.isASCII, scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "-._~".unicodeScalars.contains(scalar) {
+            if scalar.isASCII,
+                scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "-._~".unicodeScalars.contains(scalar)
+            {
                 encoded.unicodeScalars.append(scalar)
             } else {
                 let digits = String(byte, radix: 16, uppercase: true)

@@ -17,7 +17,10 @@ extension DataQueryReader {
                 matching = available.filter { $0.id == id }
                 guard !matching.isEmpty else {
                     throw APIFailure(
-                        400, "ACCOUNT_ID_INVALID", "ds_accounts: account '\(id)' is not available in \(source.id).")
+                        400,
+                        "ACCOUNT_ID_INVALID",
+                        "ds_accounts: account '\(id)' is not available in \(source.id)."
+                    )
                 }
             }
             for account in matching where !chosen.contains(account) { chosen.append(account) }
@@ -39,15 +42,22 @@ extension DataQueryReader {
     }
 
     private func filtered(
-        _ accounts: [DataSource.Account], by filter: [String: JSONValue]
+        _ accounts: [DataSource.Account],
+        by filter: [String: JSONValue]
     ) throws(APIFailure) -> [DataSource.Account] {
         guard filter.count == 1, let (key, value) = filter.first, ["filter_id", "filter_name"].contains(key) else {
             throw APIFailure(
-                400, "ACCOUNT_FILTER_INVALID", "ds_accounts: a filter object has filter_id or filter_name.")
+                400,
+                "ACCOUNT_FILTER_INVALID",
+                "ds_accounts: a filter object has filter_id or filter_name."
+            )
         }
         guard let text = value.scalarText, let pattern = PCREPattern(text) else {
             throw APIFailure(
-                400, "ACCOUNT_FILTER_PATTERN_INVALID", "ds_accounts: \(key) is not a pattern the server can use.")
+                400,
+                "ACCOUNT_FILTER_PATTERN_INVALID",
+                "ds_accounts: \(key) is not a pattern the server can use."
+            )
         }
         let chosen = accounts.filter { pattern.matches(key == "filter_id" ? $0.id : $0.name) }
         guard !chosen.isEmpty else {

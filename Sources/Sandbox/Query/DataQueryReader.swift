@@ -8,9 +8,12 @@ struct DataQueryReader {
 
     /// The parameters the API documents for a query (Supermetrics API: get data).
     static let knownParameters: Set<String> = [
-        "ds_id", "ds_accounts", "ds_segments", "ds_user", "ds_users", "fields", "date_range_type", "start_date", "end_date",
-        "compare_type", "compare_show", "compare_start_date", "compare_end_date", "filter", "order_rows", "order_columns",
-        "max_rows", "max_columns", "offset_start", "offset_end", "cache_minutes", "sync_timeout", "schedule_id", "settings",
+        "ds_id", "ds_accounts", "ds_segments", "ds_user", "ds_users", "fields", "date_range_type", "start_date",
+        "end_date",
+        "compare_type", "compare_show", "compare_start_date", "compare_end_date", "filter", "order_rows",
+        "order_columns",
+        "max_rows", "max_columns", "offset_start", "offset_end", "cache_minutes", "sync_timeout", "schedule_id",
+        "settings",
         "api_key", "pretty",
     ]
 
@@ -29,18 +32,27 @@ struct DataQueryReader {
         let filter = try text("filter", limit: 5000)
         if let filter { _ = try RowFilter(parsing: filter, source: source) }
         return DataQuery(
-            source: source, accounts: accounts, segments: try list("ds_segments", limit: 1000), columns: columns, days: days,
-            filter: filter, order: try order(source),
-            maxRows: try number("max_rows", 1...1_000_000) ?? options.rowCap, settings: settings,
-            cacheMinutes: try number("cache_minutes", 0...10_080), syncTimeout: try number("sync_timeout", 0...3600),
-            scheduleID: try scheduleID())
+            source: source,
+            accounts: accounts,
+            segments: try list("ds_segments", limit: 1000),
+            columns: columns,
+            days: days,
+            filter: filter,
+            order: try order(source),
+            maxRows: try number("max_rows", 1...1_000_000) ?? options.rowCap,
+            settings: settings,
+            cacheMinutes: try number("cache_minutes", 0...10_080),
+            syncTimeout: try number("sync_timeout", 0...3600),
+            scheduleID: try scheduleID()
+        )
     }
 
     /// The id a request gives; server-made ids are longer than the documented limit and accepted too.
     func scheduleID() throws(APIFailure) -> String? {
         guard let id = try text("schedule_id", limit: 64) else { return nil }
         let isWord = id.utf8.allSatisfy {
-            (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x5F || $0 == 0x2D
+            (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x5F
+                || $0 == 0x2D
         }
         guard isWord else { throw .invalid("schedule_id", "only letters, digits, '_' and '-' are allowed.") }
         return id
@@ -114,7 +126,10 @@ struct DataQueryReader {
             throw .outOfBounds("settings", "must be an object.")
         }
         return DataQuery.Settings(
-            noHeaders: sent["no_headers"]?.isOn ?? false, decodesJSON: sent["decode_json_fields"]?.isOn ?? false, sent: sent)
+            noHeaders: sent["no_headers"]?.isOn ?? false,
+            decodesJSON: sent["decode_json_fields"]?.isOn ?? false,
+            sent: sent
+        )
     }
 
     /// `a=1,b=2`, or an empty array as PHP writes an empty object.
@@ -122,7 +137,9 @@ struct DataQueryReader {
         guard let elements = value.list else { return nil }
         var settings: [String: JSONValue] = [:]
         for element in elements {
-            guard let parts = element.scalarText?.split(separator: "=", maxSplits: 1), parts.count == 2 else { return nil }
+            guard let parts = element.scalarText?.split(separator: "=", maxSplits: 1), parts.count == 2 else {
+                return nil
+            }
             settings[String(parts[0])] = .string(String(parts[1]))
         }
         return settings
@@ -204,7 +221,10 @@ struct DataQueryReader {
         let days = DaySpan(first: first, last: last)
         guard days.dayCount <= 20_000 else {
             throw APIFailure(
-                403, "LICENSE_HISTORICAL_RANGE_EXCEEDED", "The date range is longer than the licence allows.")
+                403,
+                "LICENSE_HISTORICAL_RANGE_EXCEEDED",
+                "The date range is longer than the licence allows."
+            )
         }
         return days
     }

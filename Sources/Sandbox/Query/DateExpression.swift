@@ -31,7 +31,7 @@ enum DateExpression {
         }
     }
 
-    /// The days of a `date_range_type`; nil for one that is not known. `_inc` ranges include today.
+    /// The days of a `date_range_type`, where `_inc` includes today; nil for one that is not known.
     static func range(_ type: String, today: CivilDay) -> DaySpan? {
         let yesterday = today.addingDays(-1)
         let isInclusive = type.hasSuffix("_inc")

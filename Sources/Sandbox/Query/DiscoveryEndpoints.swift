@@ -5,13 +5,21 @@ import NIOHTTP1
 enum DiscoveryEndpoints {
     static let routes = [
         Route(
-            methods: ["GET"], path: "/query/accounts", prefixes: Route.queryPrefixes,
-            parameters: ["ds_id", "ds_users", "cache_minutes", "api_key", "pretty"], phase: { _ in .discovery },
-            handler: accounts),
+            methods: ["GET"],
+            path: "/query/accounts",
+            prefixes: Route.queryPrefixes,
+            parameters: ["ds_id", "ds_users", "cache_minutes", "api_key", "pretty"],
+            phase: { _ in .discovery },
+            handler: accounts
+        ),
         Route(
-            methods: ["GET"], path: "/query/fields", prefixes: Route.queryPrefixes,
-            parameters: ["ds_id", "ds_accounts", "ds_users", "api_key", "pretty"], phase: { _ in .discovery },
-            handler: fields),
+            methods: ["GET"],
+            path: "/query/fields",
+            prefixes: Route.queryPrefixes,
+            parameters: ["ds_id", "ds_accounts", "ds_users", "api_key", "pretty"],
+            phase: { _ in .discovery },
+            handler: fields
+        ),
     ]
 
     @Sendable private static func accounts(_ exchange: Exchange) async throws -> Answer {

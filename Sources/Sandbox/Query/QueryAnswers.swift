@@ -67,7 +67,11 @@ extension Exchange {
             default: total += 1
             }
         }
-        let meta = meta(for: entry, total: total, links: links(page, asked: asked, count: entry.rows.count, paging: paging))
+        let meta = meta(
+            for: entry,
+            total: total,
+            links: links(page, asked: asked, count: entry.rows.count, paging: paging)
+        )
         let data = service.page(rows, of: entry)
         let pieces =
             options.dataFirst
@@ -83,7 +87,9 @@ extension Exchange {
     }
 
     private func meta(
-        for entry: QueryTable.Entry, total: Int, links: (previous: String?, next: String?)
+        for entry: QueryTable.Entry,
+        total: Int,
+        links: (previous: String?, next: String?)
     ) -> ByteBuffer {
         let query = entry.rows.query
         let countsHeader =
@@ -102,7 +108,11 @@ extension Exchange {
                 json.integer("total_columns", query.columns.count)
                 json.integer("total_rows", total + (countsHeader ? 1 : 0))
                 json.token("run_seconds", String(entry.runSeconds))
-                if let sampled = options.dataSampled { json.bool("data_sampled", sampled) } else { null("data_sampled", &json) }
+                if let sampled = options.dataSampled {
+                    json.bool("data_sampled", sampled)
+                } else {
+                    null("data_sampled", &json)
+                }
                 json.bool("cache_used", entry.cachedAt != nil)
                 string("cache_time", entry.cachedAt.map(DateText.iso), &json)
             }
@@ -138,7 +148,11 @@ extension Exchange {
         null("compare_start_date", &json)
         null("compare_end_date", &json)
         json.value("settings", .object(query.settings.sent))
-        if let minutes = query.cacheMinutes { json.integer("cache_minutes", minutes) } else { null("cache_minutes", &json) }
+        if let minutes = query.cacheMinutes {
+            json.integer("cache_minutes", minutes)
+        } else {
+            null("cache_minutes", &json)
+        }
     }
 
     private func null(_ key: StaticString, _ json: inout JSONWriter) {
@@ -152,7 +166,10 @@ extension Exchange {
     // MARK: Links
 
     private func links(
-        _ page: PageRange, asked: Range<Int>, count: Int, paging: Paging
+        _ page: PageRange,
+        asked: Range<Int>,
+        count: Int,
+        paging: Paging
     ) -> (previous: String?, next: String?) {
         guard let limit = page.limit, request.method == "GET" || options.linksForPOST else { return (nil, nil) }
         let previous = page.start > 0 ? link(max(0, page.start - limit), limit: limit, paging: paging) : nil

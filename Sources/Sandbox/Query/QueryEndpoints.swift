@@ -6,19 +6,32 @@ import NIOCore
 enum QueryEndpoints {
     static let routes = [
         Route(
-            methods: ["GET", "POST"], path: "/query/data/{format}", prefixes: Route.queryPrefixes,
+            methods: ["GET", "POST"],
+            path: "/query/data/{format}",
+            prefixes: Route.queryPrefixes,
             parameters: DataQueryReader.knownParameters,
             phase: { parameters in
                 if isPoll(parameters) { return .poll }
                 return (parameters["offset_start"]?.wholeNumber ?? 0) > 0 ? .page : .submit
-            }, handler: data),
+            },
+            handler: data
+        ),
         Route(
-            methods: ["GET"], path: "/query/status", prefixes: Route.queryPrefixes,
+            methods: ["GET"],
+            path: "/query/status",
+            prefixes: Route.queryPrefixes,
             parameters: ["schedule_id", "offset_start", "offset_end", "api_key", "pretty"],
-            phase: { ($0["offset_start"]?.wholeNumber ?? 0) > 0 ? .page : .poll }, handler: status),
+            phase: { ($0["offset_start"]?.wholeNumber ?? 0) > 0 ? .page : .poll },
+            handler: status
+        ),
         Route(
-            methods: ["GET"], path: "/query/results", prefixes: Route.queryPrefixes,
-            parameters: ["schedule_id", "offset", "limit", "api_key", "pretty"], phase: { _ in .page }, handler: results),
+            methods: ["GET"],
+            path: "/query/results",
+            prefixes: Route.queryPrefixes,
+            parameters: ["schedule_id", "offset", "limit", "api_key", "pretty"],
+            phase: { _ in .page },
+            handler: results
+        ),
     ]
 
     /// The official SDK asks for a query's result with an empty `ds_id` and the id it has.
@@ -67,7 +80,9 @@ extension Exchange {
     /// The query a request names by `schedule_id`.
     fileprivate func knownQuery() throws(APIFailure) -> QueryTable.Entry {
         guard let id = try reader.scheduleID() else { throw .invalid("schedule_id", "an id is required.") }
-        guard let entry = service.withQueries({ table, now in table.entry(id, now: now) }) else { throw .statusNotFound }
+        guard let entry = service.withQueries({ table, now in table.entry(id, now: now) }) else {
+            throw .statusNotFound
+        }
         return entry
     }
 
@@ -78,11 +93,16 @@ extension Exchange {
         service.amend(request.number) { $0.scheduleID = scheduleID }
         if let entry = attach(to: scheduleID) { return (entry, false) }
         let submission = QueryTable.Submission(
-            scheduleID: scheduleID, requestID: requestID, canonicalText: canonicalText,
-            rows: try ResultRows(query, options: options), duration: options.queryTime / .seconds(1),
-            slots: options.concurrentQueries, lifetime: options.resultLifetime / .seconds(1),
+            scheduleID: scheduleID,
+            requestID: requestID,
+            canonicalText: canonicalText,
+            rows: try ResultRows(query, options: options),
+            duration: options.queryTime / .seconds(1),
+            slots: options.concurrentQueries,
+            lifetime: options.resultLifetime / .seconds(1),
             acceptedCacheAge: Double(query.cacheMinutes ?? options.defaultCacheMinutes) * 60,
-            fails: drawFault(where: { $0 == .named(.failure) }) != nil)
+            fails: drawFault(where: { $0 == .named(.failure) }) != nil
+        )
         return service.withQueries { table, now in
             // Another request may have entered it while the rows were planned.
             if let entry = table.entry(scheduleID, now: now) { return (entry, false) }

@@ -83,10 +83,16 @@ struct QueryTable {
         let duration = cachedAt == nil ? submission.duration : 0
         let start = takeSlot(submission.slots, duration: duration, now: now)
         let entry = Entry(
-            scheduleID: submission.scheduleID, rows: submission.rows, canonicalDigest: digest(submission.canonicalText),
-            serial: serial, start: start,
-            end: start.addingTimeInterval(duration), fails: submission.fails, cachedAt: cachedAt,
-            requestIDs: [submission.requestID])
+            scheduleID: submission.scheduleID,
+            rows: submission.rows,
+            canonicalDigest: digest(submission.canonicalText),
+            serial: serial,
+            start: start,
+            end: start.addingTimeInterval(duration),
+            fails: submission.fails,
+            cachedAt: cachedAt,
+            requestIDs: [submission.requestID]
+        )
         entries[entry.scheduleID] = entry
         lifetimes[entry.scheduleID] = submission.lifetime
         scheduleIDs[submission.requestID] = entry.scheduleID

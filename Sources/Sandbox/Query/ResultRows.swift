@@ -6,17 +6,27 @@ struct ResultRows: Sendable {
     /// The rows that passed the filter, sorted; nil when all rows stand in their own order.
     private let order: [Int]?
 
-    /// Plans the result. CPU work in the number of rows when the query filters or sorts, next to none otherwise.
+    /// Plans the result.
+    ///
+    /// CPU work in the number of rows when the query filters or sorts, next to none otherwise.
     init(_ query: DataQuery, options: SandboxOptions) throws(APIFailure) {
         self.query = query
         let grain = query.columns.map(\.field.content.grain).min() ?? .range
         let settings = RowRenderer.Settings(
-            seed: options.seed, rowsPerBlock: max(0, options.rowsPerDay), hostileRate: options.hostileRate,
-            style: options.escapeStyle, decodesJSON: query.settings.decodesJSON)
+            seed: options.seed,
+            rowsPerBlock: max(0, options.rowsPerDay),
+            hostileRate: options.hostileRate,
+            style: options.escapeStyle,
+            decodesJSON: query.settings.decodesJSON
+        )
         func renderer(_ fields: [SourceField]) -> RowRenderer {
             RowRenderer(
-                source: query.source, fields: fields, accounts: query.accounts, spans: query.days?.cut(by: grain) ?? [],
-                settings: settings)
+                source: query.source,
+                fields: fields,
+                accounts: query.accounts,
+                spans: query.days?.cut(by: grain) ?? [],
+                settings: settings
+            )
         }
         let rows = renderer(query.columns.map(\.field))
         self.renderer = rows
@@ -39,10 +49,13 @@ struct ResultRows: Sendable {
     }
 
     private static func precedes(
-        _ left: (row: Int, key: [CellValue]), _ right: (row: Int, key: [CellValue]), by order: [DataQuery.Order]
+        _ left: (row: Int, key: [CellValue]),
+        _ right: (row: Int, key: [CellValue]),
+        by order: [DataQuery.Order]
     ) -> Bool {
         for (index, key) in order.enumerated() {
-            let (first, second) = key.isDescending ? (right.key[index], left.key[index]) : (left.key[index], right.key[index])
+            let (first, second) =
+                key.isDescending ? (right.key[index], left.key[index]) : (left.key[index], right.key[index])
             if key.field.role == .metric {
                 let (a, b) = (first.number ?? -.infinity, second.number ?? -.infinity)
                 if a != b { return a < b }

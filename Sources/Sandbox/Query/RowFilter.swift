@@ -128,7 +128,9 @@ extension RowFilter.Condition {
     }
 
     private func compare(
-        _ cell: CellValue, _ numbers: (Double, Double) -> Bool, _ texts: (String, String) -> Bool
+        _ cell: CellValue,
+        _ numbers: (Double, Double) -> Bool,
+        _ texts: (String, String) -> Bool
     ) -> Bool {
         if field.role == .metric {
             guard let number, let other = cell.number else { return false }

@@ -26,7 +26,10 @@ struct APIFailure: Error {
     }
 
     static let statusNotFound = APIFailure(
-        400, "STATUS_NOT_FOUND", "No query with this schedule_id is known, or its result has expired.")
+        400,
+        "STATUS_NOT_FOUND",
+        "No query with this schedule_id is known, or its result has expired."
+    )
 }
 
 /// The body shapes in which the API reports an error; clients must read them all.
@@ -47,9 +50,12 @@ public enum ErrorShape: String, Sendable, CaseIterable {
 
 extension APIFailure {
     /// The answer that carries this failure.
-    func answer(shape: ErrorShape, requestID: String, style: EscapeStyle, meta: [(StaticString, String)] = []) -> Answer {
+    func answer(shape: ErrorShape, requestID: String, style: EscapeStyle, meta: [(StaticString, String)] = []) -> Answer
+    {
         var answer = Answer(
-            status: HTTPResponseStatus(statusCode: shape == .ok ? 200 : status), body: body(shape: shape, requestID: requestID, style: style, meta: meta))
+            status: HTTPResponseStatus(statusCode: shape == .ok ? 200 : status),
+            body: body(shape: shape, requestID: requestID, style: style, meta: meta)
+        )
         if shape == .html { answer.headers.replaceOrAdd(name: "Content-Type", value: "text/html; charset=utf-8") }
         if shape == .problem {
             answer.headers.replaceOrAdd(name: "Content-Type", value: "application/problem+json")
@@ -62,7 +68,10 @@ extension APIFailure {
     }
 
     private func body(
-        shape: ErrorShape, requestID: String, style: EscapeStyle, meta: [(StaticString, String)]
+        shape: ErrorShape,
+        requestID: String,
+        style: EscapeStyle,
+        meta: [(StaticString, String)]
     ) -> [UInt8] {
         var json = JSONWriter(style: style)
         switch shape {

@@ -22,14 +22,19 @@ struct Exchange: Sendable {
             service.withQueries { table, now in table.entry(id, now: now)?.canonicalDigest }
         }
         return FaultDeck.Subject(
-            phase: request.phase, identity: mix(digest(request.endpoint + "?" + asked), query ?? 0),
-            carriesRows: carriesRows)
+            phase: request.phase,
+            identity: mix(digest(request.endpoint + "?" + asked), query ?? 0),
+            carriesRows: carriesRows
+        )
     }
 
     /// The fault this request gets among those that are eligible at this point.
     func drawFault(carriesRows: Bool = false, where isEligible: (Fault.Kind) -> Bool) -> Fault? {
         let fault = service.drawFault(
-            for: request, subject: faultSubject(carriesRows: carriesRows), where: isEligible)
+            for: request,
+            subject: faultSubject(carriesRows: carriesRows),
+            where: isEligible
+        )
         if let fault { service.amend(request.number) { $0.fault = fault } }
         return fault
     }

@@ -22,20 +22,34 @@ struct RequestPipeline: Sendable {
         let match = matches.first { $0.route.methods.contains(incoming.head.method.rawValue) }
         let decoded = Result { () throws(APIFailure) in
             try RequestParameters.decode(
-                queryString: uri.dropFirst(path.count + 1), contentType: incoming.head.headers.first(name: "Content-Type") ?? "",
-                body: incoming.body)
+                queryString: uri.dropFirst(path.count + 1),
+                contentType: incoming.head.headers.first(name: "Content-Type") ?? "",
+                body: incoming.body
+            )
         }
         let parameters = (try? decoded.get()) ?? RequestParameters()
         var request = RecordedRequest(
-            number: 0, date: options.now(), method: incoming.head.method.rawValue, path: path,
-            endpoint: match?.endpoint ?? path, headers: incoming.head.headers.map { ($0.name, $0.value) },
+            number: 0,
+            date: options.now(),
+            method: incoming.head.method.rawValue,
+            path: path,
+            endpoint: match?.endpoint ?? path,
+            headers: incoming.head.headers.map { ($0.name, $0.value) },
             parameters: parameters.values.mapValues(\.summary),
-            phase: match?.route.phase(parameters) ?? .discovery, requestID: requestID,
-            scheduleID: parameters.text("schedule_id"))
+            phase: match?.route.phase(parameters) ?? .discovery,
+            requestID: requestID,
+            scheduleID: parameters.text("schedule_id")
+        )
         request.number = service.record(request)
         let exchange = Exchange(
-            service: service, options: options, requestID: requestID, request: request, parameters: parameters,
-            segments: match?.segments ?? [:], credential: Self.credential(incoming.head.headers, parameters))
+            service: service,
+            options: options,
+            requestID: requestID,
+            request: request,
+            parameters: parameters,
+            segments: match?.segments ?? [:],
+            credential: Self.credential(incoming.head.headers, parameters)
+        )
 
         var (headers, refusal) = service.admit()
         if options.latency > .zero {

@@ -13,7 +13,9 @@ struct Route: Sendable {
     /// Queries and discovery are served under three prefixes (Supermetrics API: hosts and routing), longest first.
     static let queryPrefixes = ["/enterprise/v2", "/v2", ""]
 
-    /// Every endpoint. A further group is a file with its own list, and its name here.
+    /// Every endpoint.
+    ///
+    /// A further group is a file with its own list, and its name here.
     static let all: [Route] = QueryEndpoints.routes + DiscoveryEndpoints.routes
 
     struct Match: Sendable {

@@ -89,7 +89,9 @@ final class SandboxService: Sendable {
 
     /// The fault of a request among those that are eligible now; the caller's own choice comes first.
     func drawFault(
-        for request: RecordedRequest, subject: FaultDeck.Subject, where isEligible: (Fault.Kind) -> Bool
+        for request: RecordedRequest,
+        subject: FaultDeck.Subject,
+        where isEligible: (Fault.Kind) -> Bool
     ) -> Fault? {
         if let choice = state.withLock({ $0.faultChoice }), let kind = choice(request), isEligible(kind) {
             return Fault(kind)
@@ -97,7 +99,11 @@ final class SandboxService: Sendable {
         return state.withLock { state in
             guard !state.options.faults.isEmpty else { return nil }
             return state.faults.draw(
-                from: state.options.faults, for: subject, seed: state.options.seed, where: isEligible)
+                from: state.options.faults,
+                for: subject,
+                seed: state.options.seed,
+                where: isEligible
+            )
         }
     }
 

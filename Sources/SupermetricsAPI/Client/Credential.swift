@@ -22,6 +22,7 @@ public struct Credential: Sendable {
     /// An API key, sent as a bearer token.
     ///
     /// - Parameter key: the key; white space around it and a leading `Bearer` are ignored.
+    /// - Returns: the credential.
     /// - Throws: ``SupermetricsError`` of kind `client` when no header field could carry it; the text never shows it.
     public static func apiKey(_ key: String) throws(SupermetricsError) -> Credential {
         Credential(source: .fixed(try token(from: key, named: "API key")))
@@ -30,6 +31,7 @@ public struct Credential: Sendable {
     /// An OAuth 2 access token.
     ///
     /// - Parameter token: the token; white space around it and a leading `Bearer` are ignored.
+    /// - Returns: the credential.
     /// - Throws: ``SupermetricsError`` of kind `client` when no header field could carry it; the text never shows it.
     public static func oauthToken(_ token: String) throws(SupermetricsError) -> Credential {
         Credential(source: .fixed(try self.token(from: token, named: "OAuth token")))
@@ -42,6 +44,7 @@ public struct Credential: Sendable {
     ///
     /// - Parameter provider: returns the token to send; it may be called from several tasks at once for `current`,
     ///   by one task at a time for `refresh`.
+    /// - Returns: the credential.
     public static func tokenProvider(_ provider: @escaping @Sendable (TokenRequest) async throws -> String)
         -> Credential
     {

@@ -131,32 +131,39 @@ public struct JSONObject: Sendable, Hashable {
 extension JSONValue: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
+    /// `null`.
     public init(nilLiteral: ()) {
         self = .null
     }
 
+    /// `true` or `false`.
     public init(booleanLiteral value: Bool) {
         self = .bool(value)
     }
 
+    /// A whole number.
     public init(integerLiteral value: Int) {
         self = .number(JSONNumber(value))
     }
 
+    /// A string.
     public init(stringLiteral value: String) {
         self = .string(value)
     }
 
+    /// An array.
     public init(arrayLiteral elements: JSONValue...) {
         self = .array(elements)
     }
 
+    /// An object, its members in the order written.
     public init(dictionaryLiteral elements: (String, JSONValue)...) {
         self = .object(JSONObject(elements.map { JSONObject.Member(name: $0.0, value: $0.1) }))
     }
 }
 
 extension JSONObject: ExpressibleByDictionaryLiteral {
+    /// An object, its members in the order written.
     public init(dictionaryLiteral elements: (String, JSONValue)...) {
         self.init(elements.map { Member(name: $0.0, value: $0.1) })
     }

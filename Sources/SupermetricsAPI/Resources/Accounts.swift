@@ -14,6 +14,7 @@ public struct Accounts: Sendable {
     ///   - loginUsernames: only accounts of these logins; empty for all.
     ///   - cacheMinutes: the oldest cached list that will do, 60 to 1440; nil for the API's default.
     ///   - options: what this call does differently from the client.
+    /// - Returns: the accounts by login; none is an empty list.
     /// - Throws: ``SupermetricsError``.
     public func list(
         dsID: String,

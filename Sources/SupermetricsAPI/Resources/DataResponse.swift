@@ -92,6 +92,7 @@ extension Queries {
     ///   - query: the API's query object, sent as it is.
     ///   - control: keys that govern the run, set in the query object.
     ///   - options: what this call does differently from the client.
+    /// - Returns: the answer, rows included where the query is done.
     /// - Throws: ``SupermetricsError``.
     public func execute(
         _ query: JSONObject,
@@ -106,6 +107,7 @@ extension Queries {
     /// - Parameters:
     ///   - id: the query's `schedule_id`, or the `request_id` of the answer to ``execute(_:control:options:)``.
     ///   - options: what this call does differently from the client.
+    /// - Returns: the answer, rows included where the query is done.
     /// - Throws: ``SupermetricsError``.
     public func getResults(
         id: String,

@@ -7,13 +7,15 @@ extension SupermetricsClient {
 public struct Fields: Sendable {
     let executor: RequestExecutor
 
-    /// Lists the fields of a data source: `GET /query/fields`. Ids may change over time: do not keep them for long.
+    /// Lists the fields of a data source: `GET /query/fields`.
     ///
+    /// Ids may change over time: do not keep them for long.
     /// - Parameters:
     ///   - dsID: the data source, for example `AW`.
     ///   - accounts: accounts whose custom fields are wanted too; then `loginUsernames` is needed.
     ///   - loginUsernames: the logins that reach those accounts.
     ///   - options: what this call does differently from the client.
+    /// - Returns: the fields.
     /// - Throws: ``SupermetricsError``.
     public func list(
         dsID: String,

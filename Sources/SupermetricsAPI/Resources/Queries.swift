@@ -17,6 +17,7 @@ public struct Queries: Sendable {
     ///   - query: the API's query object, sent as it is.
     ///   - control: keys that govern the run, set in the query object.
     ///   - options: what this call does differently from the client.
+    /// - Returns: the answer, its body unread.
     /// - Throws: ``SupermetricsError``; once the answer has begun, failures come from its body.
     public func submit(
         _ query: JSONObject,
@@ -26,13 +27,15 @@ public struct Queries: Sendable {
         try await executor.stream(submission(query, control, options))
     }
 
-    /// Looks at a running query: `GET /query/status`. When it is done the answer is its result.
+    /// Looks at a running query: `GET /query/status`.
     ///
+    /// When it is done the answer is its result.
     /// - Parameters:
     ///   - scheduleID: the query's `schedule_id`.
     ///   - offsetStart: the first row wanted if the query is done, counted from 0.
     ///   - offsetEnd: the last row wanted, inclusive.
     ///   - options: what this call does differently from the client.
+    /// - Returns: the answer, its body unread.
     /// - Throws: ``SupermetricsError``; ``SupermetricsError/isResultGone`` when the API does not know the query.
     public func status(
         of scheduleID: String,
@@ -53,6 +56,7 @@ public struct Queries: Sendable {
     ///   - offset: the first row, counted from 0.
     ///   - limit: how many rows at most, 1 to ``maximumPageRows``.
     ///   - options: what this call does differently from the client.
+    /// - Returns: the answer, its body unread.
     /// - Throws: ``SupermetricsError``; ``SupermetricsError/isResultGone`` when the result has expired.
     public func results(
         of scheduleID: String,
@@ -75,6 +79,7 @@ public struct Queries: Sendable {
     /// - Parameters:
     ///   - id: a `schedule_id`, or the `request_id` of the answer to the submission.
     ///   - options: what this call does differently from the client.
+    /// - Returns: the answer, its body unread.
     /// - Throws: ``SupermetricsError``.
     public func poll(
         _ id: String,

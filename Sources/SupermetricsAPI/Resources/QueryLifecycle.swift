@@ -73,7 +73,7 @@ package struct QueryLifecycle: Sendable {
     /// - Parameters:
     ///   - pollInterval: the first pause between two looks.
     ///   - deadline: the longest the query may take, from submission to result.
-    ///   - resuming: the schedule id of a query that is already running.
+    ///   - scheduleID: the handle of a query that is already running, to watch it again.
     package init(pollInterval: Duration, deadline: Duration, resuming scheduleID: String? = nil) {
         self.pollInterval = pollInterval
         self.deadline = deadline
@@ -91,6 +91,7 @@ package struct QueryLifecycle: Sendable {
     ///   - answer: what it says.
     ///   - elapsed: the time since submission.
     ///   - random: a number in 0..<1, for jitter.
+    /// - Returns: what to do next.
     package mutating func receive(_ answer: QueryAnswer, elapsed: Duration, random: Double) -> Step {
         scheduleID = answer.scheduleID ?? scheduleID
         // The first answer's id is the handle; those of later exchanges name only themselves.
@@ -117,6 +118,7 @@ package struct QueryLifecycle: Sendable {
     ///   - error: the failure, after the client's own retries.
     ///   - elapsed: the time since submission.
     ///   - random: a number in 0..<1, for jitter.
+    /// - Returns: what to do next.
     package mutating func receive(_ error: SupermetricsError, elapsed: Duration, random: Double) -> Step {
         if error.isResultGone {
             let mayStillAppear = handle != nil && !wasSeen && elapsed < Self.settling

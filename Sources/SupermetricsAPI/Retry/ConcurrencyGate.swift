@@ -22,6 +22,9 @@ package final class ConcurrencyGate: Sendable {
         state = Mutex(State(free: max(1, permits)))
     }
 
+    /// How many callers wait.
+    package var waiting: Int { state.withLock { $0.waiters.count } }
+
     /// Runs `body` while holding a permit, which is given back on every path.
     ///
     /// - Throws: what `body` throws, or ``SupermetricsError`` of kind `cancelled` when the task is cancelled while it

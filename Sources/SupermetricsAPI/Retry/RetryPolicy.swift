@@ -23,6 +23,7 @@ struct RetryPolicy: Sendable {
     ///   - attempt: how many attempts were made, this one included.
     ///   - repeatable: whether the request may be sent twice without harm.
     ///   - random: a number in 0..<1, for full jitter.
+    /// - Returns: whether to send the request again, and after how long.
     func decide(_ error: SupermetricsError, attempt: Int, repeatable: Bool, random: Double) -> Decision {
         guard error.isTransient, attempt < maximumAttempts else { return .giveUp }
         guard repeatable || !error.outcomeIsUnknown else { return .giveUp }

@@ -2,7 +2,7 @@ import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 
-/// Carries out requests: rate, credential, header fields, limits, retries. All resources share one.
+/// Carries out requests for all resources: rate, credential, header fields, limits, retries.
 final class RequestExecutor: Sendable {
     let configuration: SupermetricsClient.Configuration
     private let http: HTTPClient

@@ -50,8 +50,9 @@ public final class ResponseBody: Sendable {
 
     /// The rest of the body in one piece.
     ///
-    /// - Parameter maximum: the most bytes to keep; nil for the limit of the call.
-    /// - Throws: what ``next()`` throws, and a protocol violation when there is more.
+    /// - Parameter maximum: where to stop; nil to read all.
+    /// - Returns: the bytes, at most `maximum` of them.
+    /// - Throws: what ``next()`` throws.
     func collect(upTo maximum: Int? = nil) async throws(SupermetricsError) -> [UInt8] {
         var bytes: [UInt8] = []
         while let chunk = try await next() {

@@ -35,6 +35,7 @@ public struct StreamedResponse: Sendable {
     /// The error that this answer's body holds although its status is a success.
     ///
     /// - Parameter bytes: the whole body, or the value of its `error` member alone.
+    /// - Returns: the error, classified by its code.
     package func error(decoding bytes: [UInt8]) -> SupermetricsError {
         context.apiError(status: status, headers: headers, body: bytes)
     }
@@ -44,6 +45,7 @@ public struct StreamedResponse: Sendable {
     /// - Parameters:
     ///   - message: what was wrong, without a row's values.
     ///   - isTransient: whether the same request may be answered properly later.
+    /// - Returns: the error, with this answer's ids.
     package func violation(_ message: String, isTransient: Bool) -> SupermetricsError {
         context.violation(message, status: status, headers: headers, isTransient: isTransient)
     }

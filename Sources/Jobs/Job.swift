@@ -1,0 +1,188 @@
+package import Foundation
+package import PipelineCore
+package import SupermetricsAPI
+
+/// A job as its file says it, every mistake already found.
+package struct Job: Sendable {
+    /// Part of the identity of every window.
+    package var name: String
+    /// The name it had before, whose windows are carried over.
+    package var renamedFrom: String?
+    /// How the API is spoken to.
+    package var api: APISettings
+    /// What "yesterday" means.
+    package var timeZone: TimeZone
+    /// The exports, in the order of the file.
+    package var exports: [Export]
+    /// What the file asks for and this version cannot do: such a job can be checked, not run.
+    package var unsupported: [JobMistake]
+
+    package init(
+        name: String,
+        renamedFrom: String? = nil,
+        api: APISettings = APISettings(),
+        timeZone: TimeZone = .gmt,
+        exports: [Export],
+        unsupported: [JobMistake] = []
+    ) {
+        self.name = name
+        self.renamedFrom = renamedFrom
+        self.api = api
+        self.timeZone = timeZone
+        self.exports = exports
+        self.unsupported = unsupported
+    }
+
+    /// The identity of one of its exports.
+    package func id(of export: Export) -> ExportID { ExportID(job: name, export: export.name) }
+}
+
+/// The keys of `api:`, with their defaults.
+package struct APISettings: Hashable, Sendable {
+    /// Where queries are sent; nil for the production host.
+    package var baseURL: String?
+    /// Where warehouse requests are sent; nil for what follows from `baseURL`.
+    package var dtsBaseURL: String?
+    /// Put before the paths of queries.
+    package var pathPrefix = ""
+    package var requestsPerSecond = 20.0
+    package var concurrentQueries = 4
+    package var pageRows = 100_000
+    /// A result of so many rows counts as cut.
+    package var rowLimit = 1_000_000
+    package var connectTimeout = Duration.seconds(10)
+    /// Longest wait for the next byte.
+    package var idleTimeout = Duration.seconds(60)
+    package var requestTimeout = Duration.seconds(30 * 60)
+    package var queryTimeout = Duration.seconds(4 * 3600)
+    /// First wait between status requests; it grows to 15 s.
+    package var pollInterval = Duration.seconds(1)
+    package var maxAttempts = 8
+    package var customHeaders: [String: String] = [:]
+    package var userAgent: String?
+    package var allowInsecureHTTP = false
+
+    package init() {}
+}
+
+/// One query, its stages, its destinations.
+package struct Export: Sendable {
+    /// Unique in the job.
+    package var name: String
+    /// The name it had before, whose windows are carried over.
+    package var renamedFrom: String?
+    /// Where it was written.
+    package var location: JobLocation
+    package var query: ExportQuery
+    package var window: WindowRule
+    /// The converter steps, in order.
+    package var stages: [StageEntry]
+    package var onBadRow: BadRowRule
+    package var onSampled: SampledRule
+    /// Nil: fail if the window held rows before, else allow.
+    package var onEmpty: EmptyRule?
+    /// A reload that would lose more than this of 100 or more rows is refused; nil allows every loss.
+    package var onShrink: Percentage?
+    package var onSchemaChange: SchemaChangeRule
+    /// `columns: keep`: column names stay as the API writes them.
+    package var keepsColumnNames: Bool
+    /// Pinned types, nullability and values per column.
+    package var contract: JSONObject?
+    /// The rule on a window's number of rows.
+    package var expectedRows: RowRule?
+    package var into: [SinkEntry]
+
+    package init(
+        name: String,
+        renamedFrom: String? = nil,
+        location: JobLocation,
+        query: ExportQuery,
+        window: WindowRule = WindowRule(),
+        stages: [StageEntry] = [],
+        onBadRow: BadRowRule = .fail,
+        onSampled: SampledRule = .warn,
+        onEmpty: EmptyRule? = nil,
+        onShrink: Percentage? = Percentage("50%"),
+        onSchemaChange: SchemaChangeRule = .fail,
+        keepsColumnNames: Bool = false,
+        contract: JSONObject? = nil,
+        expectedRows: RowRule? = nil,
+        into: [SinkEntry]
+    ) {
+        self.name = name
+        self.renamedFrom = renamedFrom
+        self.location = location
+        self.query = query
+        self.window = window
+        self.stages = stages
+        self.onBadRow = onBadRow
+        self.onSampled = onSampled
+        self.onEmpty = onEmpty
+        self.onShrink = onShrink
+        self.onSchemaChange = onSchemaChange
+        self.keepsColumnNames = keepsColumnNames
+        self.contract = contract
+        self.expectedRows = expectedRows
+        self.into = into
+    }
+}
+
+/// How an export's dates and accounts are cut into windows.
+package struct WindowRule: Hashable, Sendable {
+    package var size = WindowSize.week
+    /// Whether the user chose the size; a default gives way to `all` where the fields do not allow a cut.
+    package var isSizeChosen = false
+    package var perAccount = false
+    /// Days that platforms restate.
+    package var lookback = 7
+
+    package init() {}
+}
+
+/// What happens to a row that cannot be converted.
+package enum BadRowRule: Hashable, Sendable {
+    case fail
+    /// It is kept aside with the reason; more than `max` of them fail the window, nil is no limit.
+    case quarantine(max: RowLimit?)
+}
+
+/// What happens when the platform sampled the data.
+package enum SampledRule: String, Hashable, Sendable { case fail, warn }
+
+/// What happens when a window has no rows.
+package enum EmptyRule: String, Hashable, Sendable { case fail, warn, allow }
+
+/// What happens when columns change between runs.
+package enum SchemaChangeRule: String, Hashable, Sendable { case fail, evolve, freeze }
+
+/// One stage as it was written.
+package struct StageEntry: Hashable, Sendable {
+    /// Which stage.
+    package var name: String
+    /// What it is given.
+    package var argument: JobNode
+    /// Where it was written.
+    package var location: JobLocation
+
+    package init(name: String, argument: JobNode, location: JobLocation) {
+        self.name = name
+        self.argument = argument
+        self.location = location
+    }
+}
+
+/// One entry of `into:` as it was written.
+package struct SinkEntry: Hashable, Sendable {
+    /// Which sink.
+    package var kind: String
+    /// Its options.
+    package var options: JobNode
+    /// Where it was written.
+    package var location: JobLocation
+
+    package init(kind: String, options: JobNode, location: JobLocation) {
+        self.kind = kind
+        self.options = options
+        self.location = location
+    }
+}
