@@ -21,7 +21,7 @@ extension JobRun {
     /// Every finding is handed to `found` as soon as it is there; nothing is loaded and no query is run.
     package func check(_ found: (CheckFinding) -> Void) async throws {
         let exports = try wantedExports()
-        try await withSupermetricsClient(try job.api.configuration(credential, clock: clock, report: report)) { client in
+        try await withSupermetricsClient(job.api.configuration(credential, clock: clock, report: report)) { client in
             for export in exports {
                 for finding in await checkSource(of: export, client) { found(finding) }
                 for entry in export.into { found(await checkDestination(entry, export, client)) }
@@ -38,7 +38,7 @@ extension JobRun {
             if case .named(let ids) = export.query.accounts, !export.query.accounts.needsResolving {
                 let accounts = try await client.accounts.list(dsID: export.query.dsID).accounts.map(\.id)
                 for id in ids where !accounts.contains(id) {
-                    let nearest = Suggestion.text(for: id, among: accounts)
+                    let nearest = Suggestion.hint(for: id, in: accounts)
                     findings.append(
                         CheckFinding(
                             state: .failure(.usage), text: "\(place): no login reaches account '\(id)'\(nearest)"))
@@ -52,13 +52,13 @@ extension JobRun {
         }
     }
 
-    private func checkFields(_ export: Export, known: [Field], _ place: String) -> [CheckFinding] {
+    private func checkFields(_ export: Export, known: [SupermetricsAPI::Field], _ place: String) -> [CheckFinding] {
         var findings: [CheckFinding] = []
         let byID = Dictionary(known.map { ($0.id.lowercased(), $0) }) { first, _ in first }
         var landed: [LandedField] = []
         for id in export.query.fieldIDs {
             guard let field = byID[id.lowercased()] else {
-                let nearest = Suggestion.text(for: id, among: known.map(\.id))
+                let nearest = Suggestion.hint(for: id, in: known.map(\.id))
                 findings.append(
                     CheckFinding(
                         state: .failure(.usage),

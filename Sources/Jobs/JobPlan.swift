@@ -52,7 +52,7 @@ extension JobRun {
     ///   for.
     package func plan() async throws -> [ExportPlan] {
         let exports = try wantedExports()
-        return try await withSupermetricsClient(try job.api.configuration(credential, clock: clock, report: report)) {
+        return try await withSupermetricsClient(job.api.configuration(credential, clock: clock, report: report)) {
             client in
             var plans: [ExportPlan] = []
             for export in exports { plans.append(try await plan(export, client)) }

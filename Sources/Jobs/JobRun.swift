@@ -1,4 +1,3 @@
-package import Conversion
 import Extraction
 import Foundation
 package import PipelineCore
@@ -51,7 +50,7 @@ package struct JobRun: Sendable {
         var holdsSomething = false
         do {
             let exports = try wantedExports()
-            try await withSupermetricsClient(try job.api.configuration(credential, clock: clock, report: report)) {
+            try await withSupermetricsClient(job.api.configuration(credential, clock: clock, report: report)) {
                 client in
                 let resources = resources(client, runID: summary.runID)
                 (summary.exports, holdsSomething) = await run(exports, resources, startedAt)
@@ -72,7 +71,7 @@ package struct JobRun: Sendable {
         for name in options.exports where !job.exports.contains(where: { $0.name == name }) {
             let names = job.exports.map(\.name)
             throw JobFileError(
-                "there is no export '\(name)'\(Suggestion.text(for: name, among: names)); the job has"
+                "there is no export '\(name)'\(Suggestion.hint(for: name, in: names)); the job has"
                     + " \(names.joined(separator: ", "))",
                 at: JobLocation("--export"))
         }

@@ -1,4 +1,4 @@
-package import PipelineCore
+import PipelineCore
 
 /// What a window's load must satisfy before it commits; a refused load leaves what was there before.
 package struct LoadRules: Hashable, Sendable {

@@ -1,5 +1,5 @@
 import Foundation
-import PipelineCore
+package import PipelineCore
 
 /// Makes the ids of runs: UUIDs of version 7 (RFC 9562 §5.7), which sort by time.
 package enum RunID {

@@ -1,5 +1,3 @@
-package import PipelineCore
-
 /// What a user asked of one run of a job.
 package struct RunOptions: Sendable {
     /// The exports to run; empty for all.

@@ -1,5 +1,6 @@
 import Conversion
 import PipelineCore
+import SupermetricsAPI
 
 extension StageCatalog {
     /// The stages sluice comes with.
@@ -18,8 +19,8 @@ extension JobNode {
             guard plain, interpolated.isEmpty else { return .text(text) }
             if isNull { return .null }
             if let bool { return .bool(bool) }
-            if case .number(let number) = json { return .number(number.text) }
-            return .text(text)
+            guard case .number(let number) = json else { return .text(text) }
+            return .number(number.text)
         }
     }
 }

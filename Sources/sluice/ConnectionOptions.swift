@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import SupermetricsAPI
+import Synchronization
 
 /// Flags every command that talks to the API takes; each is looked for as a flag, then in the environment.
 struct ConnectionOptions: ParsableArguments {
@@ -27,7 +28,7 @@ struct ConnectionOptions: ParsableArguments {
         }
         do {
             if let path = apiKeyFile { return try .apiKey(Self.read(path)) }
-            if let command = apiKeyCommand { return .provider { try Self.output(of: command) } }
+            if let command = apiKeyCommand { return KeyCommand(command).credential }
             if let key = environment["SUPERMETRICS_API_KEY"], !key.isEmpty { return try .apiKey(key) }
         } catch let error as SupermetricsError {
             throw CommandFailure(.authentication, "the API key cannot be used: \(error.message)")
@@ -43,7 +44,7 @@ struct ConnectionOptions: ParsableArguments {
         do {
             return try credential(environment: environment)
         } catch {
-            return .provider { throw error }
+            return .tokenProvider { _ in throw error }
         }
     }
 
@@ -54,9 +55,26 @@ struct ConnectionOptions: ParsableArguments {
             throw CommandFailure(.authentication, "the API key file \(path) cannot be read; check --api-key-file")
         }
     }
+}
+
+/// A command that prints the API key: run once, and again when the API refuses what it printed.
+private final class KeyCommand: Sendable {
+    private let command: String
+    private let key = Mutex<String?>(nil)
+
+    init(_ command: String) { self.command = command }
+
+    var credential: Credential {
+        .tokenProvider { request in
+            if request == .current, let key = self.key.withLock({ $0 }) { return key }
+            let key = try self.output()
+            self.key.withLock { $0 = key }
+            return key
+        }
+    }
 
     /// What the command prints, run by the shell; its standard error is shown to the user.
-    private static func output(of command: String) throws -> String {
+    private func output() throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = ["-c", command]

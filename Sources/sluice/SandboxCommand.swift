@@ -92,7 +92,7 @@ struct SandboxCommand: AsyncParsableCommand {
     }
 
     private func duration(_ text: String, _ flag: String) throws -> Duration {
-        guard let duration = DurationText.parse(text) else {
+        guard let duration = Duration(jobText: text) else {
             throw CommandFailure(.usage, "\(flag) '\(text)' is not a duration; write 500ms, 30s, 5 min or 4 h")
         }
         return duration

@@ -1,0 +1,118 @@
+import ArgumentParser
+import Foundation
+import Jobs
+import PipelineCore
+
+/// `sluice export QUERY --into DEST`
+struct ExportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Runs one query and lands its rows in a file, a folder or on standard output.",
+        discussion: """
+            The query is given by flags with the API's own names, or as the API's query object with --query.
+
+            Example:
+              sluice export --ds-id AW --ds-accounts 123-456-7890 --fields Date,Campaign,Cost \\
+                --start-date 2024-01-01 --end-date yesterday --into spend.csv.gz
+              sluice export --query query.json --into - | head
+            """)
+
+    @OptionGroup(title: "Query") var query: QueryOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Where rows land: a path ending in .csv, .csv.gz, .ndjson, .ndjson.gz or /, or -.", valueName: "dest"))
+    var into: String
+
+    @Option(help: ArgumentHelp("csv or ndjson, where the destination's name does not tell.", valueName: "format"))
+    var format: FileFormat?
+
+    @Option(help: ArgumentHelp("Cut into windows: day, week, month, 'N days' or all.", valueName: "size"))
+    var window: String?
+
+    @Flag(help: "Make each account a window of its own.")
+    var perAccount = false
+
+    @Option(
+        help: ArgumentHelp(
+            "A stage as in a job file, such as 'cast: {cost: decimal(18,6)}'; may be repeated.", valueName: "yaml"))
+    var stage: [String] = []
+
+    @Option(help: ArgumentHelp("Name of the export; by default made of the query without its dates.", valueName: "name"))
+    var name: String?
+
+    @Option(help: ArgumentHelp("At most so many rows.", valueName: "n"))
+    var limit: Int?
+
+    @Flag(help: "Land rows as they were before the stages.")
+    var beforeStages = false
+
+    @Flag(help: "Refuse to replace a file that exists.")
+    var noClobber = false
+
+    @Flag(help: "Accept a load with fewer rows than before, or none.")
+    var allowShrink = false
+
+    @Option(help: ArgumentHelp("Write the outcome as JSON to this file.", valueName: "file"))
+    var summary: String?
+
+    @Flag(help: "Wait for another run of the same export to end instead of failing with exit code 9.")
+    var wait = false
+
+    @OptionGroup(title: "API") var connection: ConnectionOptions
+    @OptionGroup(title: "Display") var display: DisplayOptions
+
+    enum FileFormat: String, ExpressibleByArgument, CaseIterable { case csv, ndjson }
+
+    @concurrent func run() async throws {
+        let setup = JobSetup()
+        if noClobber, FileManager.default.fileExists(atPath: into) {
+            throw CommandFailure(.destination, "\(into) exists; choose another name, or leave out --no-clobber")
+        }
+        var job = try job(setup)
+        setup.override(&job.api, connection)
+        var options = RunOptions()
+        options.allowShrink = allowShrink
+        options.beforeStages = beforeStages
+        options.waits = wait
+        let run = JobRun(
+            job: job, installed: installedSinks, stages: .standard, options: options,
+            credential: try connection.credential(environment: setup.environment))
+        let code = try await setup.run(run, display, summaryPath: summary, tableOnOutput: into != "-")
+        guard code == 0 else { throw ExitCode(code) }
+    }
+
+    private func job(_ setup: JobSetup) throws -> Job {
+        var flags = ExportFlags()
+        try query.add(to: &flags)
+        if let limit {
+            guard limit > 0 else { throw CommandFailure(.usage, "--limit must be at least 1") }
+            flags.setQuery("max_rows", String(limit), flag: "--limit")
+        }
+        if let window { flags.setWindow("size", window, flag: "--window") }
+        if perAccount { flags.setWindow("per_account", "true", flag: "--per-account") }
+        for yaml in stage { flags.addStage(yaml, flag: "--stage") }
+        flags.addDestination(try format(of: into).rawValue, [("path", into)], flag: "--into")
+        do {
+            return try flags.job(named: name, setup.context)
+        } catch let error as JobFileError {
+            throw CommandFailure(.usage, "\(error)")
+        }
+    }
+
+    /// The format by `--format`, else by the destination's name; standard output and folders default to CSV.
+    private func format(of path: String) throws -> FileFormat {
+        if let format { return format }
+        let name = path.hasSuffix(".gz") ? String(path.dropLast(3)) : path
+        if name.hasSuffix(".ndjson") || name.hasSuffix(".jsonl") { return .ndjson }
+        if name.hasSuffix(".csv") || path == "-" || path.hasSuffix("/") { return .csv }
+        if path.hasPrefix("postgresql://") || path.hasPrefix("postgres://") {
+            throw CommandFailure(.usage, "this build of sluice has no PostgreSQL destination")
+        }
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue { return .csv }
+        throw CommandFailure(
+            .usage, "--into \(path): the name does not tell the format; end it in .csv, .csv.gz, .ndjson or .ndjson.gz,"
+                + " or give --format")
+    }
+}

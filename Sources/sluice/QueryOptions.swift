@@ -1,0 +1,79 @@
+import ArgumentParser
+import Foundation
+import Jobs
+
+/// A query as flags, under the API's own names.
+struct QueryOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Data source, such as AW, GAWA or FA.", valueName: "id"))
+    var dsID: String?
+
+    @Option(help: ArgumentHelp("Accounts, separated by commas, or list.all_accounts.", valueName: "ids"))
+    var dsAccounts: String?
+
+    @Option(help: ArgumentHelp("Segments, separated by commas.", valueName: "ids"))
+    var dsSegments: String?
+
+    @Option(help: ArgumentHelp("Login whose access is used.", valueName: "username"))
+    var dsUser: String?
+
+    @Option(help: ArgumentHelp("Fields, separated by commas.", valueName: "ids"))
+    var fields: String?
+
+    @Option(help: ArgumentHelp("First day: 2024-01-31, yesterday, 30 days ago, ….", valueName: "date"))
+    var startDate: String?
+
+    @Option(help: ArgumentHelp("Last day, included.", valueName: "date"))
+    var endDate: String?
+
+    @Option(help: ArgumentHelp("A range by name, such as last_30_days, instead of the two dates.", valueName: "name"))
+    var dateRangeType: String?
+
+    @Option(help: ArgumentHelp("Filter, such as 'Impressions > 0'.", valueName: "expression"))
+    var filter: String?
+
+    @Option(help: ArgumentHelp("Order, such as 'Date asc'.", valueName: "columns"))
+    var orderRows: String?
+
+    @Option(help: ArgumentHelp("Most rows the query may return.", valueName: "n"))
+    var maxRows: Int?
+
+    @Option(help: ArgumentHelp("Oldest cached result that will do.", valueName: "n"))
+    var cacheMinutes: Int?
+
+    @Option(help: ArgumentHelp("A setting of the query, key=value; may be repeated.", valueName: "k=v"))
+    var setting: [String] = []
+
+    @Option(
+        name: .customLong("query"),
+        help: ArgumentHelp(
+            "The API's query object as JSON: a file, or - for standard input; flags win over it.", valueName: "file"))
+    var file: String?
+
+    /// Adds the query to `flags`, the file first so that flags win.
+    func add(to flags: inout ExportFlags) throws {
+        if let file { flags.addQuery(json: try Self.read(file), source: file == "-" ? "standard input" : file) }
+        let members: [(String, String?, String)] = [
+            ("ds_id", dsID, "--ds-id"), ("ds_accounts", dsAccounts, "--ds-accounts"),
+            ("ds_segments", dsSegments, "--ds-segments"), ("ds_user", dsUser, "--ds-user"),
+            ("fields", fields, "--fields"), ("start_date", startDate, "--start-date"),
+            ("end_date", endDate, "--end-date"), ("date_range_type", dateRangeType, "--date-range-type"),
+            ("filter", filter, "--filter"), ("order_rows", orderRows, "--order-rows"),
+            ("max_rows", maxRows.map(String.init), "--max-rows"),
+            ("cache_minutes", cacheMinutes.map(String.init), "--cache-minutes"),
+        ]
+        for (name, text, flag) in members {
+            if let text { flags.setQuery(name, text, flag: flag) }
+        }
+        for setting in setting { flags.addSetting(setting, flag: "--setting") }
+    }
+
+    private static func read(_ path: String) throws -> String {
+        let data =
+            path == "-"
+            ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: path)
+        guard let data, let text = String(data: data, encoding: .utf8) else {
+            throw CommandFailure(.usage, "--query: the file \(path) cannot be read as UTF-8 text")
+        }
+        return text
+    }
+}
