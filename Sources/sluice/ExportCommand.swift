@@ -95,7 +95,7 @@ struct ExportCommand: AsyncParsableCommand {
         flags.addDestination(try format(of: into).rawValue, [("path", into)], flag: "--into")
         do {
             return try flags.job(named: name, setup.context)
-        } catch let error as JobFileError {
+        } catch {
             throw CommandFailure(.usage, "\(error)")
         }
     }
@@ -110,7 +110,7 @@ struct ExportCommand: AsyncParsableCommand {
             throw CommandFailure(.usage, "this build of sluice has no PostgreSQL destination")
         }
         var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue { return .csv }
+        if unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue { return .csv }
         throw CommandFailure(
             .usage, "--into \(path): the name does not tell the format; end it in .csv, .csv.gz, .ndjson or .ndjson.gz,"
                 + " or give --format")

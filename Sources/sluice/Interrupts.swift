@@ -13,7 +13,7 @@ final class Interrupts: Sendable {
         let interrupts = Interrupts()
         let work = Task { try await body() }
         let sources = [SIGINT, SIGTERM].map { number in
-            unsafe signal(number, SIG_IGN)
+            signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
                 if interrupts.note(number) {

@@ -23,7 +23,7 @@ struct JobSetup {
             var job = try JobFile.read(path, context)
             override(&job.api, connection)
             return job
-        } catch let error as JobFileError {
+        } catch {
             throw CommandFailure(.usage, "\(error)")
         }
     }

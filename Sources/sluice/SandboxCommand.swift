@@ -83,10 +83,8 @@ struct SandboxCommand: AsyncParsableCommand {
         if let rowCap { options.rowCap = rowCap }
         options.requestsPerSecond = requestsPerSecond
         if let dialect { options.dialect = dialect == .scheduled ? .scheduled : .pending }
-        do {
-            options.faults = try fail.map { try Fault($0) }
-        } catch let error as SandboxError {
-            throw CommandFailure(.usage, "--fail: \(error)")
+        options.faults = try fail.map { text in
+            do { return try Fault(parsing: text) } catch { throw CommandFailure(.usage, "--fail: \(error)") }
         }
         return options
     }
@@ -101,21 +99,21 @@ struct SandboxCommand: AsyncParsableCommand {
     private func announce(_ sandbox: Sandbox) throws {
         switch output {
         case .table:
-            print(
+            Terminal.write(
                 """
                 base URL   \(sandbox.baseURL)
                 key        \(sandbox.apiKey)
                 team       \(sandbox.teamID)
                 transfers  \(sandbox.transferIDs.map(String.init).joined(separator: ", "))
+
                 """)
         case .json:
             let facts = Facts(
                 baseURL: sandbox.baseURL, key: sandbox.apiKey, team: sandbox.teamID, transfers: sandbox.transferIDs)
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(facts), as: UTF8.self))
+            Terminal.write(String(decoding: try encoder.encode(facts), as: UTF8.self) + "\n")
         }
-        unsafe fflush(stdout)
     }
 
     private struct Facts: Encodable {

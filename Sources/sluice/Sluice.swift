@@ -32,7 +32,7 @@ import Foundation
             }
         } catch let error as CommandFailure {
             Terminal.writeError("error: \(error.message)\n")
-            exit(error.exitCode)
+            Terminal.exit(error.exitCode)
         } catch {
             let code = exitCode(for: error)
             let text = fullMessage(for: error)
@@ -42,7 +42,7 @@ import Foundation
                 Terminal.writeError(text + "\n")
             }
             // The parser's own code for a usage error is 64; sluice documents 2.
-            exit(code == .validationFailure ? 2 : code.rawValue)
+            Terminal.exit(code == .validationFailure ? 2 : code.rawValue)
         }
     }
 }

@@ -17,6 +17,12 @@ enum Terminal {
         return answered == 0 && size.ws_col > 20 ? Int(size.ws_col) : 100
     }
 
+    /// Ends the process, with standard output written out.
+    static func exit(_ code: Int32) -> Never { Foundation.exit(code) }
+
+    /// Writes to standard output at once, without buffering.
+    static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+
     /// Writes to standard error at once, without buffering.
     static func writeError(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }
