@@ -43,8 +43,8 @@ public struct BoundPipeline: BoundStage {
     ///     convert. On return all of them stand in row order.
     /// - Throws: `StageError` where the window as a whole cannot go on.
     public func process(_ batch: inout Batch, rejecting rejects: inout Rejects) throws(StageError) {
-        guard batch.schema == input else {
-            throw StageError(.schema, "the columns of a batch are not those the stages were tied to")
+        guard batch.schema == input, batch.cells.count == batch.rowCount * batch.columnCount else {
+            throw StageError(.schema, "the cells of a batch are not those of the columns the stages were tied to")
         }
         var rows = SurvivingRows(firstRow: batch.firstRow, count: batch.rowCount, without: rejects.rows)
         var rejected: [Reject] = []

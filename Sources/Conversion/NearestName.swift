@@ -23,7 +23,8 @@ package enum NearestName {
     /// `; did you mean 'x'?`, or failing that what there is to choose from.
     package static func hint(for name: String, in known: [String], called plural: String) -> String {
         if let nearest = find(name, in: known) { return "; did you mean '\(nearest)'?" }
-        return "; the \(plural) are \(known.joined(separator: ", "))"
+        let shown = known.prefix(20).joined(separator: ", ")
+        return "; the \(plural) are \(shown)" + (known.count > 20 ? " and \(known.count - 20) more" : "")
     }
 
     /// Damerau and Levenshtein's distance in which no part is edited twice.

@@ -57,7 +57,8 @@ import Testing
 
         (.number("0.1"), "double", .number("0.1")), (.number("1e308"), "double", .number("1e308")),
         (.number("5e-324"), "double", .number("5e-324")), (.text("+.5"), "double", .number("0.5")),
-        (.number("0e-9999"), "double", .number("0e-9999")),
+        (.number("0e-9999"), "double", .number("0e-9999")), (.text("5.e-324"), "double", .number("5e-324")),
+        (.text(".017976931348623157e310"), "double", .number("0.017976931348623157e310")),
 
         (.bool("true"), "bool", .bool("true")), (.text("TRUE"), "bool", .bool("true")),
         (.text("No"), "bool", .bool("false")),
