@@ -65,7 +65,7 @@ package struct PlanOptions: Hashable, Sendable {
     package var reload: Reload
     /// Whether rows loaded under another fingerprint are kept as they are.
     package var acceptStale: Bool
-    /// Whether only windows whose latest attempt failed are of interest.
+    /// Whether only windows that failed and have not been loaded since are of interest.
     package var onlyFailed: Bool
     /// Only windows whose cell holds one of these days; the windows themselves stay whole.
     package var chosen: DateRange?
