@@ -93,11 +93,11 @@ extension Planner {
         _ input: PlannerInput,
         attempts: [Attempt]
     ) -> [WindowFetch] {
-        let covered = needs.lazy.filter { $0.role == .windows }.map(\.held?.covers)
+        let covered = DateRange.hull(needs.lazy.filter { $0.role == .windows }.map(\.held?.covers))
         var groups: [(days: DateRange?, targets: [WindowFetch.Target])] = []
         for need in needs {
             guard case .load(let reason) = need.verdict else { continue }
-            let days = need.role == .windows ? need.days.map { covered.reduce($0) { $0.hull($1 ?? $0) } } : need.days
+            let days = need.role == .windows ? need.days.map { covered?.hull($0) ?? $0 } : need.days
             let target = WindowFetch.Target(sink: need.sink, reason: reason, previous: need.held)
             if let index = groups.firstIndex(where: { $0.days == days }) {
                 groups[index].targets.append(target)
@@ -178,5 +178,5 @@ extension Planner {
 
 extension PlannerInput {
     /// The accounts a fetch of `window` asks for.
-    func accounts(of window: Window) -> [String] { window.account.map { [$0] } ?? distinctAccounts }
+    func accounts(of window: Window) -> [String] { window.account.map { [$0] } ?? accounts }
 }

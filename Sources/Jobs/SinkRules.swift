@@ -60,7 +60,8 @@ extension SinkRules {
         let all = role == .replacesAll ? input.windows(keeping: sink.ledger.checkpoints.values) : wanted
         let options = input.options
         var chosen = all.filter { wanted in
-            options.chosen.map(wanted.window.cell.meets) ?? true && options.shard?.contains(wanted.window.id) ?? true
+            (options.chosen.map(wanted.window.cell.meets) ?? true)
+                && (options.shard?.contains(wanted.window.id) ?? true)
         }
         if options.onlyFailed {
             if role == .whole {
@@ -82,42 +83,48 @@ extension SinkRules {
 
     private static func role(of sink: SinkState, _ input: PlannerInput, layout: Layout) throws(PlanError) -> Role {
         let isWhole = sink.scope == .run || sink.mode == .replace
-        // A sink that replaces its whole in every run does so under a new grid too; only its mode must not change unseen.
-        let changed = sink.ledger.checkpoints.values
+        // What replaces its whole in every run does so under a new grid too; only its mode must not change unseen.
+        let other = sink.ledger.checkpoints.values
             .filter { isWhole ? $0.layout.mode != layout.mode : $0.layout != layout }
             .min { $0.window < $1.window }
-        let options = input.options
-        if let changed {
-            let resumes = sink.ledger.staged.map { staged in
-                staged.plan.replacesAll && staged.plan.layout == layout && staged.plan.fingerprint == input.fingerprint
-            }
+        if let other {
             let appends = sink.mode == .append
-            guard !appends, options.reload == .all || resumes ?? false else {
+            guard !appends, input.options.reload == .all || resumesReplacement(sink, input, layout) else {
                 throw .layoutChanged(
                     input.export,
                     destination: sink.destination,
-                    from: changed.layout,
+                    from: other.layout,
                     to: layout,
                     reloadable: !appends
                 )
             }
         }
-        let role: Role = isWhole ? .whole : sink.mode == .append ? .appends : changed == nil ? .windows : .replacesAll
-        let refused: String? =
-            switch role {
-            case .windows, .appends: nil
-            case .whole: options.shard.map { "--shard \($0)" }
-            case .replacesAll:
-                options.shard.map { "--shard \($0)" } ?? (options.chosen == nil ? nil : "--start-date/--end-date")
-                    ?? (options.onlyFailed ? "--only-failed" : nil)
-            }
-        if let refused {
-            throw .partOfWhole(input.export, destination: sink.destination, option: refused)
+        let role: Role = isWhole ? .whole : sink.mode == .append ? .appends : other == nil ? .windows : .replacesAll
+        if let option = optionRefused(by: role, input.options) {
+            throw .partOfWhole(input.export, destination: sink.destination, option: option)
         }
         if role == .appends, input.range == nil {
             throw .appendWithoutDays(input.export, destination: sink.destination)
         }
         return role
+    }
+
+    /// Whether a run that was to replace everything as it is wanted now did not finish: it goes on without being asked.
+    private static func resumesReplacement(_ sink: SinkState, _ input: PlannerInput, _ layout: Layout) -> Bool {
+        guard let plan = sink.ledger.staged?.plan else { return false }
+        return plan.replacesAll && plan.layout == layout && plan.fingerprint == input.fingerprint
+    }
+
+    /// The option that asks for a part where only all windows make sense; nil where there is none.
+    private static func optionRefused(by role: Role, _ options: PlanOptions) -> String? {
+        switch role {
+        case .windows, .appends: return nil
+        case .whole: return options.shard.map { "--shard \($0)" }
+        case .replacesAll:
+            if let shard = options.shard { return "--shard \(shard)" }
+            if options.chosen != nil { return "--start-date/--end-date" }
+            return options.onlyFailed ? "--only-failed" : nil
+        }
     }
 }
 
@@ -148,9 +155,9 @@ extension SinkRules {
         if let days = wanted.days, !(held.covers?.contains(days) ?? false) {
             return .rangeGrew(covered: held.covers, wanted: days)
         }
-        if !input.perAccount {
-            let missing = input.distinctAccounts.filter { !held.accounts.contains($0) }
-            if !missing.isEmpty { return .accountsAdded(missing) }
+        if !input.perAccount, held.accounts != input.accounts {
+            let missing = Set(input.accounts).subtracting(held.accounts)
+            if !missing.isEmpty { return .accountsAdded(input.accounts.filter(missing.contains)) }
         }
         if ledger.gone.contains(held.window.id) { return .rowsGone }
         let settles = held.covers.map { settling.settles($0.end) }
@@ -191,7 +198,7 @@ extension SinkRules {
             staged.plan.replacesAll, abs(input.now.seconds(since: staged.plan.createdAt)) < 86_400
         else { return false }
         // A reload wants rows newer than itself; what it has loaded is no longer noted as to be loaded again.
-        let isTooOld = role == .whole && options.reload == .all || ledger.reload.contains(wanted.window.id)
+        let isTooOld = (role == .whole && options.reload == .all) || ledger.reload.contains(wanted.window.id)
         return !isTooOld && held.covers == wanted.days
             && Set(held.accounts) == Set(input.accounts(of: wanted.window))
     }
@@ -237,7 +244,9 @@ extension SinkRules {
                 case .all: true
                 }
             }
-            return ledger.reload.union(asked).sorted()
+            // Another shard may commit, and so settle, its own windows at this very moment.
+            let left = ledger.reload.filter { options.shard?.contains($0) ?? true }
+            return left.union(asked).sorted()
         }
     }
 

@@ -254,7 +254,15 @@ private let week2 = "2024-01-08..2024-01-14"
         #expect(try question.lines() == ["skip \(week1) settled", "fetch \(week2) reload_resumed fresh"])
         #expect(try question.plan().runs.first??.reload == [window(week2).id])
 
-        // A run of other windows does not forget it.
+        // A run of other windows does not forget it; one of another shard leaves its windows to the other.
+        let id = try window(week2).id
+        let mine = try #require((1...2).compactMap { Shard("\($0)/2") }.first { $0.contains(id) })
+        let theirs = try #require((1...2).compactMap { Shard("\($0)/2") }.first { !$0.contains(id) })
+        question.options.shard = mine
+        #expect(try question.plan().runs.first??.reload == [id])
+        question.options.shard = theirs
+        #expect(try question.plan().runs.first??.reload == [])
+        question.options.shard = nil
         question.options.chosen = try days("2024-01-01..2024-01-01")
         #expect(try question.lines() == ["skip \(week1) settled"])
         #expect(try question.plan().runs.first??.reload == [window(week2).id])
