@@ -23,7 +23,7 @@ public struct NDJSONRenderer: Sendable {
         for (index, column) in schema.columns.enumerated() {
             let offset = names.count
             names.append(index == 0 ? UInt8(ascii: "{") : UInt8(ascii: ","))
-            JSONText.appendQuoted(Array(column.name.utf8), to: &names)
+            JSONText.appendQuoted(Array(column.name.utf8).span, to: &names)
             names.append(UInt8(ascii: ":"))
             let isString = column.type == .text || column.type == .date || column.type == .timestamp
             members.append(Member(offset: offset, count: names.count - offset, isString: isString))
@@ -90,7 +90,7 @@ public struct NDJSONRenderer: Sendable {
                 output.append(bytes, cell.offset, cell.length)
             case .raw, .json:
                 output.append(names, member.offset, member.count &+ 1)
-                output = JSONText.appendEscaped(bytes, cell.range, to: output)
+                output = JSONText.appendEscaped(bytes.extracting(cell.range), to: output)
                 output.append(UInt8(ascii: "\""))
             }
         }

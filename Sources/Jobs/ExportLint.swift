@@ -20,10 +20,17 @@ struct ExportLint {
 
     /// Checks the export, and makes a size that nobody chose `all` where the fields do not allow a cut.
     mutating func check(_ export: inout Export) {
-        settleSize(&export)
+        if isSizeKnown {
+            settleSize(&export)
+            checkCut(export)
+        }
         checkDates(export)
-        checkCut(export)
         checkColumns(export)
+    }
+
+    /// Whether the size was left out, or was understood.
+    private var isSizeKnown: Bool {
+        window?["size"].map { $0.text.map { WindowSize($0) != nil } ?? false } ?? true
     }
 
     private mutating func settleSize(_ export: inout Export) {
@@ -51,7 +58,7 @@ struct ExportLint {
         else { return }
         do throws(QueryDatesError) {
             let days = try export.query.days(now: context.now, zone: zone)
-            guard days == nil, export.window.size != .all else { return }
+            guard days == nil, isSizeKnown, export.window.size != .all else { return }
             mistake(
                 """
                 query has no start_date and end_date, but its windows are cut by \(export.window.size); add them, or \

@@ -170,10 +170,14 @@ extension YAMLReader {
             message = "expected ':' after this key"
         case "did not find expected ',' or '}'", "did not find expected ',' or ']'":
             let open = problem.hasSuffix("'}'") ? "{" : "["
-            let place = opened.map { " at line \($0.line), column \($0.column)" } ?? ""
+            guard character != nil || mark.line < lines.count, let opened else {
+                place = opened ?? mark
+                message = "this '\(open)' is never closed"
+                break
+            }
             message = """
-                the '\(open)' opened\(place) is not closed, or a comma is missing before this; \
-                put a value that holds { } [ ] or a comma in quotes, such as "${NAME}"
+                the '\(open)' opened at line \(opened.line), column \(opened.column) is not closed, or a comma is \
+                missing before this; put a value that holds { } [ ] or a comma in quotes, such as "${NAME}"
                 """
         case "found unexpected end of stream":
             place = opened ?? mark

@@ -73,6 +73,27 @@ public struct Checkpoint: Hashable, Sendable, Codable {
         self.cacheTime = cacheTime
         self.schema = schema
     }
+
+    /// The names under which a checkpoint is kept; stable, other programs read them.
+    enum CodingKeys: String, CodingKey {
+        case window
+        case export
+        case covers
+        case accounts
+        case counts
+        case fetchedAt = "fetched_at"
+        case settled
+        case fingerprint
+        case acceptedFingerprint = "accepted_fingerprint"
+        case layout
+        case runID = "run_id"
+        case scheduleIDs = "schedule_ids"
+        case requestIDs = "request_ids"
+        case requests
+        case sampled
+        case cacheTime = "cache_time"
+        case schema
+    }
 }
 
 /// How an export is cut and loaded; a change needs everything loaded again.
@@ -92,6 +113,14 @@ public struct Layout: Hashable, Sendable, Codable {
         self.perAccount = perAccount
         self.mode = mode
         self.key = key
+    }
+
+    /// The names under which a layout is kept.
+    enum CodingKeys: String, CodingKey {
+        case size
+        case perAccount = "per_account"
+        case mode
+        case key
     }
 }
 
@@ -162,5 +191,17 @@ public struct Attempt: Hashable, Sendable, Codable {
         self.startedAt = startedAt
         self.runID = runID
         self.failure = failure
+    }
+
+    /// The names under which an attempt is kept.
+    enum CodingKeys: String, CodingKey {
+        case window
+        case scheduleID = "schedule_id"
+        case days
+        case accounts
+        case fingerprint
+        case startedAt = "started_at"
+        case runID = "run_id"
+        case failure
     }
 }

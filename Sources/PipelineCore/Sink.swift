@@ -49,8 +49,9 @@ public protocol Sink: Sendable {
 
     /// Proves that the destination can be written, without changing what it shows.
     ///
+    /// - Returns: What the user should know of the destination although it can be written, one sentence each.
     /// - Throws: `SinkError` saying what stands in the way and what to do.
-    func check() async throws(SinkError)
+    @discardableResult func check() async throws(SinkError) -> [String]
 
     /// Holds the export's lease for the time of `body`.
     ///
@@ -178,6 +179,18 @@ public struct RunPlan: Hashable, Sendable, Codable {
         self.replacesAll = replacesAll
         self.createdAt = createdAt
     }
+
+    /// The names under which a plan is kept.
+    enum CodingKeys: String, CodingKey {
+        case windows
+        case range
+        case fingerprint
+        case layout
+        case reload
+        case accepted
+        case replacesAll = "replaces_all"
+        case createdAt = "created_at"
+    }
 }
 
 /// What a destination holds of one export.
@@ -204,6 +217,23 @@ public struct Ledger: Hashable, Sendable {
         public init(plan: RunPlan, checkpoints: [WindowID: Checkpoint]) {
             self.plan = plan
             self.checkpoints = checkpoints
+        }
+
+        /// How long windows of an unfinished run may be used by a later one.
+        public static let lifetimeSeconds = 24 * 3600
+
+        /// The windows that a run of `plan` need not load again, because they are what it would load itself.
+        ///
+        /// There are none unless range, fingerprint and layout agree and the unfinished run was begun less than
+        /// `lifetimeSeconds` earlier; a window that `plan` reloads, or does not hold, is never among them. What is not
+        /// among them is removed when the plan begins.
+        public func usable(by plan: RunPlan) -> [WindowID: Checkpoint] {
+            guard plan.range == self.plan.range, plan.fingerprint == self.plan.fingerprint,
+                plan.layout == self.plan.layout, plan.replacesAll == self.plan.replacesAll,
+                abs(plan.createdAt.seconds(since: self.plan.createdAt)) < Double(Self.lifetimeSeconds)
+            else { return [:] }
+            let wanted = Set(plan.windows.map(\.id)).subtracting(plan.reload)
+            return checkpoints.filter { wanted.contains($0.key) }
         }
     }
 

@@ -42,6 +42,26 @@ struct CredentialTests {
         #expect(!dumped.contains(testKey))
     }
 
+    @Test("no client, response, error or set of options shows the secret either")
+    func redactedAtWork() async throws {
+        try await withServer({ _, index in .json("{}", status: index == 0 ? 200 : 400) }) { server in
+            try await withSupermetricsClient(configuration(server)) { client in
+                var options = RequestOptions()
+                options.credential = try .apiKey(testKey)
+                options.headers = ["Authorization": "Bearer \(testKey)"]
+                let response = try await client.queries.status(of: "s", options: options)
+                let error = try await failure { _ = try await client.accounts.list(dsID: "A") }
+                var dumped = ""
+                for value in [client, options, response, response.body, error] as [Any] {
+                    dump(value, to: &dumped)
+                    dumped += "\(value)" + String(reflecting: value)
+                }
+                let shows = dumped.contains(testKey)
+                #expect(!shows)
+            }
+        }
+    }
+
     @Test("the key goes out as one Bearer, and per-call values win over the client's")
     func precedence() async throws {
         let warnings = Notes<String>()
@@ -53,17 +73,19 @@ struct CredentialTests {
                 $0.onWarning = { warnings.add($0) }
             }
             try await withSupermetricsClient(settings) { client in
-                func call(_ change: (inout RequestOptions) -> Void) async throws {
+                func call(_ change: (inout RequestOptions) throws -> Void) async throws {
                     var options = RequestOptions()
-                    change(&options)
+                    try change(&options)
                     _ = try await client.accounts.list(dsID: "AW", options: options)
                 }
                 try await call { _ in }
-                try await call { $0.token = "Bearer other" }
+                try await call { $0.credential = try .oauthToken("Bearer other") }
                 try await call { $0.headers = ["x-team": "call", "AUTHORIZATION": "Basic mine"] }
             }
             let sent = server.requests
-            #expect(sent.map { $0.values("Authorization") } == [["Bearer \(testKey)"], ["Bearer other"], ["Basic mine"]])
+            #expect(
+                sent.map { $0.values("Authorization") } == [["Bearer \(testKey)"], ["Bearer other"], ["Basic mine"]]
+            )
             #expect(sent.map { $0.values("X-Team") } == [["client"], ["client"], ["call"]])
             #expect(sent.allSatisfy { $0.values("User-Agent") == ["mine"] && $0.values("X-Both") == ["1"] })
             #expect(sent.allSatisfy { $0.values("Accept-Encoding") == ["identity"] })
@@ -125,22 +147,22 @@ struct CredentialTests {
     @Test("a refused refresh fails for good, and so does a refused key at once")
     func refusedForGood() async throws {
         try await withServer({ _, _ in .json(#"{"error":{"code":"ACCESS_TOKEN_INVALID","message":"no"}}"#, status: 401)
-            }) { server in
-                let provided = try configuration(server) {
-                    $0.credential = .tokenProvider { $0 == .refresh ? "second-token" : "first-token" }
-                }
-                let error = try await failure {
-                    try await withSupermetricsClient(provided) { _ = try await $0.accounts.list(dsID: "A") }
-                }
-                #expect(error.isAuthentication && error.code == "ACCESS_TOKEN_INVALID")
-                #expect(server.requests.count == 2)
-                let settings = try configuration(server)
-                let fixed = try await failure {
-                    try await withSupermetricsClient(settings) { _ = try await $0.accounts.list(dsID: "A") }
-                }
-                #expect(fixed.isAuthentication)
-                #expect(server.requests.count == 3)
+        }) { server in
+            let provided = try configuration(server) {
+                $0.credential = .tokenProvider { $0 == .refresh ? "second-token" : "first-token" }
             }
+            let error = try await failure {
+                try await withSupermetricsClient(provided) { _ = try await $0.accounts.list(dsID: "A") }
+            }
+            #expect(error.isAuthentication && error.code == "ACCESS_TOKEN_INVALID")
+            #expect(server.requests.count == 2)
+            let settings = try configuration(server)
+            let fixed = try await failure {
+                try await withSupermetricsClient(settings) { _ = try await $0.accounts.list(dsID: "A") }
+            }
+            #expect(fixed.isAuthentication)
+            #expect(server.requests.count == 3)
+        }
     }
 
     @Test("requests refused together share one refresh")

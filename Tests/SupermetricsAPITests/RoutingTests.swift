@@ -66,6 +66,7 @@ struct RoutingTests {
             "", "api.supermetrics.com", "ftp://x", "https://", "https://user:pw@x", "https://x?y", "https://x#y",
             "https://x:0",
             "https://x:99999", "https://x:y", "https://a b", "https://[::1", "https://x\\y", "https://ä.com",
+            "https://x%2Ey", "https://a:b:c",
         ]
     )
     func refusedBases(base: String) {

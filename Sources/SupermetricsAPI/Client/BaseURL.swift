@@ -48,9 +48,6 @@ struct BaseURL: Sendable, Hashable, CustomStringConvertible {
         let authorityEnd = rest.firstIndex { "/?#".contains($0) } ?? rest.endIndex
         let authority = rest[..<authorityEnd]
         var path = String(rest[authorityEnd...])
-        guard authority.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-            throw refuse("holds characters no host has")
-        }
         guard !authority.contains("@") else { throw refuse("must not hold a user name or password") }
         if allowingQuery {
             path = String(path.prefix { $0 != "?" && $0 != "#" })
@@ -74,6 +71,16 @@ struct BaseURL: Sendable, Hashable, CustomStringConvertible {
             portText = authority[authority.index(after: colon)...]
         }
         guard !host.isEmpty else { throw refuse("has no host") }
+        let isAddress = authority.hasPrefix("[")
+        let hostIsPlain = host.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                true
+            default: isAddress && byte == UInt8(ascii: ":")
+            }
+        }
+        guard hostIsPlain else { throw refuse("holds characters no host has") }
         var port = scheme == "https" ? 443 : 80
         if let portText {
             guard let number = UInt16(portText), number > 0 else { throw refuse("has a malformed port") }

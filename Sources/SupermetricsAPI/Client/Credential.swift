@@ -1,5 +1,3 @@
-import Synchronization
-
 /// What proves who is calling: an API key, an OAuth token, or a function that knows the current token.
 ///
 /// No text made from a credential, neither its description nor what a debugger or `dump` shows, holds the secret.
@@ -58,7 +56,7 @@ public struct Credential: Sendable {
             token = String(token.dropFirst("bearer ".count)).trimmingSpaces
         }
         guard !token.isEmpty, token.lowercased() != "bearer" else {
-            throw SupermetricsError(.client, "the \(name) is blank", advice: "set SUPERMETRICS_API_KEY or a key file")
+            throw SupermetricsError(.client, "the \(name) is blank", advice: "pass the key itself")
         }
         guard token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw SupermetricsError(
@@ -85,56 +83,4 @@ extension Credential: CustomStringConvertible, CustomDebugStringConvertible, Cus
 
     /// A mirror without children.
     public var customMirror: Mirror { Mirror(self, children: []) }
-}
-
-/// Hands out tokens, and makes concurrent refusals share one refresh.
-final class TokenSource: Sendable {
-    private let credential: Credential
-    private let refreshing = ConcurrencyGate(permits: 1)
-    private let refreshed = Mutex<String?>(nil)
-
-    init(_ credential: Credential) {
-        self.credential = credential
-    }
-
-    /// The token for a new request.
-    func current() async throws(SupermetricsError) -> String {
-        switch credential.source {
-        case .fixed(let token): token
-        case .provider(let provider): try await ask(provider, .current)
-        }
-    }
-
-    /// Another token after the API refused `rejected`; nil when there is none to be had.
-    func replacement(for rejected: String) async throws(SupermetricsError) -> String? {
-        guard case .provider(let provider) = credential.source else { return nil }
-        try await refreshing.acquire()
-        defer { refreshing.release() }
-        if let token = refreshed.withLock({ $0 }), token != rejected { return token }
-        let token = try await ask(provider, .refresh)
-        refreshed.withLock { $0 = token }
-        return token
-    }
-
-    private func ask(
-        _ provider: @Sendable (Credential.TokenRequest) async throws -> String,
-        _ request: Credential.TokenRequest
-    ) async throws(SupermetricsError) -> String {
-        let text: String
-        do {
-            text = try await provider(request)
-        } catch let error as SupermetricsError {
-            throw error
-        } catch is CancellationError {
-            throw .cancelled
-        } catch {
-            // The provider's own words may hold what it read, so they stay with the provider.
-            throw SupermetricsError(
-                .authentication,
-                "the token provider failed (\(type(of: error)))",
-                advice: "run the key command by hand"
-            )
-        }
-        return try Credential.token(from: text, named: "provided token")
-    }
 }

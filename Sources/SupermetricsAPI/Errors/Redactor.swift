@@ -49,3 +49,8 @@ struct Redactor: Sendable {
         return output.count == bytes.count && output == bytes ? text : String(decoding: output, as: UTF8.self)
     }
 }
+
+extension Redactor: CustomStringConvertible, CustomReflectable {
+    var description: String { "Redactor" }
+    var customMirror: Mirror { Mirror(self, children: []) }
+}

@@ -49,31 +49,31 @@ public struct SupermetricsError: Error, Sendable {
     /// What went wrong, in one sentence without a full stop.
     public let message: String
     /// The HTTP status of the answer; nil when there was none.
-    public internal(set) var statusCode: Int?
+    public package(set) var statusCode: Int?
     /// The HTTP method of the request; nil when the failure belongs to none.
-    public internal(set) var method: String?
+    public package(set) var method: String?
     /// The path of the request, never its query; nil when the failure belongs to no request.
-    public internal(set) var endpoint: String?
+    public package(set) var endpoint: String?
     /// The start of the answer's body, at most ``SupermetricsError/bodyLimit`` bytes; nil when there was none.
-    public internal(set) var responseBody: String?
+    public package(set) var responseBody: String?
     /// The API's error code, for example `TOO_MANY_REQUESTS`.
-    public internal(set) var code: String?
+    public package(set) var code: String?
     /// What the API says beyond code and message: `description`, `details`, RFC 9457 members.
-    public internal(set) var details: JSONValue?
+    public package(set) var details: JSONValue?
     /// The API's id of the exchange, to quote to its support.
-    public internal(set) var requestID: String?
+    public package(set) var requestID: String?
     /// The value of `X-Span-Id`.
-    public internal(set) var spanID: String?
+    public package(set) var spanID: String?
     /// How long the API asks to wait.
-    public internal(set) var retryAfter: Duration?
+    public package(set) var retryAfter: Duration?
     /// The answer's header fields.
-    public internal(set) var headers = HeaderFields()
+    public package(set) var headers = HeaderFields()
     /// Whether the same call may succeed later; decided where the error is made, never guessed from the outside.
-    public internal(set) var isTransient: Bool
+    public package(set) var isTransient: Bool
     /// Whether the server may have acted on the request although no answer came: look before repeating a write.
-    public internal(set) var outcomeIsUnknown = false
+    public package(set) var outcomeIsUnknown = false
     /// What the reader can do about it, in one sentence without a full stop.
-    public internal(set) var advice: String?
+    public package(set) var advice: String?
 
     /// The longest ``responseBody``, in bytes before truncation at a character.
     public static let bodyLimit = 2048

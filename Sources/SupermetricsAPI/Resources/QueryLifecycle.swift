@@ -140,7 +140,6 @@ package struct QueryLifecycle: Sendable {
         var error = SupermetricsError(
             .timeout,
             "the query took longer than \(deadline.seconds)\(state)",
-            isTransient: true,
             advice: "ask for fewer days at once, or allow it more time"
         )
         error.requestID = requestID

@@ -1,7 +1,7 @@
 /// What a single call may set differently from its client.
 public struct RequestOptions: Sendable {
-    /// A token for this call alone; it is not refreshed.
-    public var token: String?
+    /// What proves who is calling, for this call alone.
+    public var credential: Credential?
     /// Fields of this call; they win over everything, `Authorization` included.
     public var headers = HeaderFields()
     /// Instead of the client's timeout for a whole request and its answer.
@@ -13,6 +13,17 @@ public struct RequestOptions: Sendable {
 
     /// No differences.
     public init() {}
+}
+
+extension RequestOptions: CustomStringConvertible, CustomReflectable {
+    /// The names of what differs, without a value.
+    public var description: String {
+        let headers = headers.fields.map(\.name).joined(separator: ", ")
+        return "RequestOptions(\(credential?.description ?? "the client's credential"), headers: [\(headers)])"
+    }
+
+    /// A mirror without children.
+    public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// One call as a resource describes it; the executor adds base, credential, header fields, limits and retries.

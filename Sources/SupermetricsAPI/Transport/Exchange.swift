@@ -135,3 +135,8 @@ final class Exchange: HTTPClientResponseDelegate {
         finish(.success(()))
     }
 }
+
+extension Exchange: CustomReflectable {
+    /// Without children: the HTTP library's own state leads to the request's header fields.
+    var customMirror: Mirror { Mirror(self, children: []) }
+}

@@ -69,16 +69,14 @@ final class RequestExecutor: Sendable {
         }
         var policy = policy
         policy.longestWait = request.options.longestRetryWait ?? policy.longestWait
-        var authorization = try await authorize(request)
+        var authorization = Authorization(request.options, tokens: tokens)
+        try await authorization.prepare()
         var attempt = 1
         while true {
             do {
                 return try await consume(send(request, authorization))
             } catch {
-                if error.statusCode == 401, let next = try await reauthorize(request, after: authorization) {
-                    authorization = next
-                    continue
-                }
+                if error.isAuthentication, error.statusCode != nil, try await authorization.refresh() { continue }
                 let decision = policy.decide(
                     error,
                     attempt: attempt,
@@ -89,46 +87,9 @@ final class RequestExecutor: Sendable {
                 configuration.onRetry(error, wait)
                 try await configuration.clock.pause(for: wait)
                 attempt += 1
-                authorization = try await authorize(request, refreshed: authorization.wasRefreshed)
+                try await authorization.prepare()
             }
         }
-    }
-
-    // MARK: Credential
-
-    /// The value of `Authorization`, and the secret inside it.
-    private struct Authorization {
-        var value: String
-        var token: String
-        var wasRefreshed = false
-    }
-
-    private func authorize(
-        _ request: APIRequest,
-        refreshed: Bool = false
-    ) async throws(SupermetricsError) -> Authorization {
-        if let value = request.options.headers["Authorization"] {
-            let token = value.lowercased().hasPrefix("bearer ") ? String(value.dropFirst(7)) : value
-            return Authorization(value: value, token: token.trimmingSpaces)
-        }
-        let token =
-            if let token = request.options.token {
-                try Credential.token(from: token, named: "token of this call")
-            } else {
-                try await tokens.current()
-            }
-        return Authorization(value: "Bearer " + token, token: token, wasRefreshed: refreshed)
-    }
-
-    /// Another credential after 401, once per request; nil when the refusal is final.
-    private func reauthorize(
-        _ request: APIRequest,
-        after refused: Authorization
-    ) async throws(SupermetricsError) -> Authorization? {
-        guard !refused.wasRefreshed, request.options.token == nil, request.options.headers["Authorization"] == nil,
-            let token = try await tokens.replacement(for: refused.token)
-        else { return nil }
-        return Authorization(value: "Bearer " + token, token: token, wasRefreshed: true)
     }
 
     // MARK: One attempt
@@ -152,14 +113,14 @@ final class RequestExecutor: Sendable {
         exchange.start(try httpRequest(request, authorization.value, context), on: http)
         let head: HTTPResponseHead
         do {
-            head = try await exchange.within(min(limits.head, limits.total), clock: configuration.clock) {
+            head = try await exchange.within(limits.head, clock: configuration.clock) {
                 () async throws(Exchange.Ending) in try await exchange.head()
             }
         } catch {
             switch error {
             case .cancelled: throw .cancelled
             case .failed(let cause): throw context.transportError(cause, sent: exchange.wasSent)
-            case .timedOut where limits.total <= limits.head:
+            case .timedOut where limits.total == limits.head:
                 throw limits.totalExceeded(context, sent: exchange.wasSent)
             case .timedOut: throw limits.headExceeded(context, sent: exchange.wasSent)
             }
@@ -227,24 +188,23 @@ final class RequestExecutor: Sendable {
     }
 
     private func limits(for request: APIRequest) -> ExchangeLimits {
-        let (total, head, idle, bytes) =
-            switch request.profile {
-            case .control:
-                (configuration.timeout, configuration.timeout, configuration.timeout, configuration.controlBodyLimit)
-            case .data(let serverWait):
-                (
-                    configuration.requestTimeout,
-                    serverWait.map { configuration.idleTimeout + $0 } ?? configuration.requestTimeout,
-                    configuration.idleTimeout, configuration.dataBodyLimit
-                )
-            }
+        let head: Duration
+        let total: Duration
+        switch request.profile {
+        case .control:
+            total = request.options.timeout ?? configuration.timeout
+            head = total
+        case .data(let serverWait):
+            total = request.options.timeout ?? configuration.requestTimeout
+            head = serverWait.map { configuration.idleTimeout + $0 } ?? total
+        }
         return ExchangeLimits(
             clock: configuration.clock,
             started: Stopwatch(configuration.clock),
-            total: request.options.timeout ?? total,
-            head: head,
-            idle: idle,
-            maximumBytes: bytes
+            total: total,
+            head: min(head, total),
+            idle: request.profile == .control ? total : configuration.idleTimeout,
+            maximumBytes: request.profile == .control ? configuration.controlBodyLimit : configuration.dataBodyLimit
         )
     }
 
@@ -282,4 +242,9 @@ final class RequestExecutor: Sendable {
 struct JSONAnswer: Sendable {
     let value: JSONValue
     let response: StreamedResponse
+}
+
+extension RequestExecutor: CustomReflectable {
+    /// Without children: the HTTP library's own state leads to header fields of running requests.
+    var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -26,6 +26,8 @@ final class ScriptedServer: Sendable {
     enum Step: Sendable {
         case send([UInt8])
         case wait(Signal)
+        /// Counts that the steps before are done.
+        case count(Counter)
         case close
     }
 
@@ -138,6 +140,7 @@ private func serve(
                 switch step {
                 case .send(let bytes): try await answers.write(ByteBuffer(bytes: bytes))
                 case .wait(let signal): await signal.wait()
+                case .count(let counter): counter.add(1)
                 case .close: return
                 }
             }

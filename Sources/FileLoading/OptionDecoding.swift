@@ -1,0 +1,24 @@
+/// How file sinks read their options, so that every mistake is told at its key with what may stand there.
+extension KeyedDecodingContainer {
+    /// The choice written under `key`; nil where there is none.
+    ///
+    /// - Parameters:
+    ///   - type: The choices.
+    ///   - key: The option.
+    /// - Returns: The choice.
+    /// - Throws: `DecodingError` at the key, with a text that names the choices.
+    public func decodeChoice<Choice>(
+        _ type: Choice.Type,
+        forKey key: Key
+    ) throws -> Choice? where Choice: RawRepresentable & CaseIterable, Choice.RawValue == String {
+        guard let text = try decodeIfPresent(String.self, forKey: key) else { return nil }
+        if let choice = Choice(rawValue: text) { return choice }
+        let choices = Choice.allCases.map(\.rawValue)
+        let last = choices.last.map { choices.count > 1 ? " or \($0)" : $0 } ?? "nothing"
+        throw DecodingError.dataCorruptedError(
+            forKey: key,
+            in: self,
+            debugDescription: "expected \(choices.dropLast().joined(separator: ", "))\(last), found \(text)"
+        )
+    }
+}

@@ -1,0 +1,89 @@
+import Glibc
+import PipelineCore
+
+/// How the rows of a window stand in the file they are written to.
+enum Framing: Sendable {
+    /// A file of its own, header and trailer included.
+    case file
+    /// Rows alone, to be joined with those of other windows.
+    case fragment
+}
+
+/// One window being written to one file, in a folder nobody looks into.
+actor PartSession: LoadSession {
+    private nonisolated let executor = QueueExecutor("sluice.window")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    nonisolated let encoder: BlockEncoder
+    /// The folder, which the session makes and, unless it is published, removes.
+    nonisolated let folder: String
+    private let name: String
+    private let framing: Framing
+    private var file: OutputFile?
+    private var member = GzipMember()
+    private var rows = 0
+
+    init(folder: String, fileName: String, framing: Framing, encoder: BlockEncoder) {
+        self.folder = folder
+        self.encoder = encoder
+        self.framing = framing
+        name = fileName
+    }
+
+    private var isGzip: Bool { encoder.tools.compression != .none }
+
+    func start() throws(SinkError) {
+        try FileSystem.removeTree(folder)
+        try FileSystem.makeFolders(folder)
+        file = try OutputFile(creating: folder + "/" + name, digesting: framing == .file)
+        guard framing == .file else { return }
+        if isGzip { try file?.write(GzipMember.header) }
+        try append(encoder.header())
+    }
+
+    nonisolated func encode(_ batch: Batch) throws(SinkError) -> Block { try encoder.encode(batch) }
+
+    func write(_ block: Block) throws(SinkError) {
+        try append(block)
+        encoder.recycle(block)
+    }
+
+    private func append(_ block: Block) throws(SinkError) {
+        try file?.write(block.bytes)
+        member.append(plainCount: block.plainCount, crc: block.crc)
+        rows += block.rowCount
+    }
+
+    /// Ends the file durably and hands it to `publish`, which moves the folder to where it belongs.
+    func commit(_ publish: @Sendable (PartNote) throws(SinkError) -> Void) throws(SinkError) {
+        if framing == .file, isGzip { try file?.write(member.trailer) }
+        FaultPoint.pass("file.part.before-sync")
+        try file?.sync()
+        FaultPoint.pass("file.part.after-sync")
+        let fragment = PartNote.Fragment(plainBytes: member.plainCount, crc32: member.crc)
+        let note = PartNote(
+            name: name,
+            rows: rows,
+            bytes: file?.count ?? 0,
+            sha256: file?.sha256,
+            fragment: framing == .fragment ? fragment : nil
+        )
+        file = nil
+        try publish(note)
+    }
+
+    /// Ends the file without bringing it to the device: it is read once and dropped.
+    func finishSpool() throws(SinkError) -> Spool {
+        try file?.flush()
+        guard let spooled = file?.file, let count = file?.count else {
+            throw FileFailure(action: "read", path: folder, number: EBADF).error
+        }
+        return Spool(file: spooled, count: count, plainCount: member.plainCount, crc: member.crc)
+    }
+
+    /// Removes what was written.
+    func abandon() {
+        file = nil
+        try? FileSystem.removeTree(folder)
+    }
+}
