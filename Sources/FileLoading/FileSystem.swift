@@ -96,7 +96,14 @@ enum FileSystem {
                 throw FileFailure(action: "create the folder", path: path, number: ENOTDIR).error
             }
             return []
-        case ENOENT where path != "/": return try makeFolders(parent(path)) + makeFolders(path)
+        case ENOENT where path != "/":
+            let around = try makeFolders(parent(path))
+            // A file system such as /proc answers the same although the folder around it is there.
+            guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST else {
+                throw FileFailure.last("create the folder", path).error
+            }
+            try sync(folder: parent(path))
+            return around + [path]
         default: throw FileFailure.last("create the folder", path).error
         }
     }
