@@ -25,6 +25,9 @@ final class QueryCalls {
         var call: Task<StreamedResponse, any Error>
     }
 
+    /// Accounts a query may name one by one; more are asked for as the job file wrote them.
+    private static let maximumAccounts = 100
+
     /// Requests made.
     private(set) var count = 0
     private let extractor: Extractor
@@ -54,13 +57,13 @@ final class QueryCalls {
         if let query = leaf.query, let answered = try await follow(query, isNew: false, firstRows, &reader) {
             return answered
         }
-        let query = KnownQuery(part: leaf.part, scheduleID: ScheduleID.make(), sentAt: extractor.now())
-        try await record(leaf.part, query.scheduleID)
-        FaultPoint.pass("query.recorded")
-        guard let answered = try await follow(query, isNew: true, firstRows, &reader) else {
-            throw ExtractionError(.incomplete, "the API dropped the query before it had a result; run it again")
+        for _ in 0...extractor.settings.rereads {
+            let query = KnownQuery(part: leaf.part, scheduleID: ScheduleID.make(), sentAt: extractor.now())
+            try await record(leaf.part, query.scheduleID)
+            FaultPoint.pass("query.recorded")
+            if let answered = try await follow(query, isNew: true, firstRows, &reader) { return answered }
         }
-        return answered
+        throw ExtractionError(.incomplete, "the API dropped the query before it had a result; run it again")
     }
 
     /// Submits the query if it is new, then looks until its result is there; nil where the API does not know it.
@@ -72,6 +75,7 @@ final class QueryCalls {
             resuming: isNew ? nil : query.scheduleID)
         let elapsed = Self.stopwatch(extractor.clock)
         var isSubmitted = !isNew
+        var blindLooks = 0
         while true {
             let step: QueryLifecycle.Step
             var answer: Answer?
@@ -85,7 +89,13 @@ final class QueryCalls {
                 step = lifecycle.receive(read.said, elapsed: elapsed(), random: extractor.random())
             } catch let error as SupermetricsError {
                 guard isSubmitted else { throw error }
-                step = lifecycle.receive(error, elapsed: elapsed(), random: extractor.random())
+                if lifecycle.handle == nil, error.isTransient, blindLooks < Extractor.resumesWithoutProgress {
+                    // The answer to the submission was lost on its way: the query may run all the same.
+                    blindLooks += 1
+                    step = .wait(extractor.settings.pollInterval)
+                } else {
+                    step = lifecycle.receive(error, elapsed: elapsed(), random: extractor.random())
+                }
             }
             switch step {
             case .wait(let pause):
@@ -112,7 +122,9 @@ final class QueryCalls {
             body["start_date"] = .string(days.start.description)
             body["end_date"] = .string(days.end.description)
         }
-        if !query.part.accounts.isEmpty { body["ds_accounts"] = .array(query.part.accounts.map { .string($0) }) }
+        if !query.part.accounts.isEmpty, query.part.accounts.count <= Self.maximumAccounts {
+            body["ds_accounts"] = .array(query.part.accounts.map { .string($0) })
+        }
         var control = QueryControl()
         control.scheduleID = query.scheduleID
         control.syncTimeout = Int(extractor.settings.serverWait / .seconds(1))
@@ -282,12 +294,6 @@ final class QueryCalls {
         } catch let error as ReadError {
             throw response.violation("\(error)", isTransient: true)
         }
-    }
-
-    /// What a reader's or a call's failure means once no more tries are left.
-    func final(_ error: any Error) -> any Error {
-        guard let error = error as? ReadError else { return error }
-        return ExtractionError(.incomplete, "\(error)")
     }
 
     /// Measures from now on, by whatever clock.

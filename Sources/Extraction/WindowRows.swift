@@ -244,6 +244,7 @@ package final class WindowRows {
     /// A page broke off or cannot be read: asks for the rest of it, one row early, so that the seam can be compared.
     private func resume(after error: any Error) async throws {
         let read = reader.abandonBody().rowCount
+        let broken = page
         page = nil
         calls.cancelNextPage()
         if let error = error as? ReadError, error.problem == .firstRowDiffers {
@@ -251,7 +252,10 @@ package final class WindowRows {
         }
         if read > 0 { resumes = 0 }
         paging.brokeOff(rows: read)
-        guard resumes < Extractor.resumesWithoutProgress else { throw calls.final(error) }
+        guard resumes < Extractor.resumesWithoutProgress else {
+            guard let error = error as? ReadError, let broken else { throw error }
+            throw broken.response.violation("\(error)", isTransient: false)
+        }
         resumes += 1
         try await extractor.pause(beforeTry: resumes)
         let seam = paging.received > 0 ? reader.lastRow : nil

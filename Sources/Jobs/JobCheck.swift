@@ -87,7 +87,7 @@ extension JobRun {
         do {
             let resolver = ExportResolver(job: job, stages: stages, client: client, now: now)
             let spec = try? await resolver.resolve(export).spec
-            let resolved = spec.map { entry.withPath(of: $0) } ?? entry
+            let resolved = spec.map { entry.withPath(of: $0, chosen: nil) } ?? entry
             return try await withSinks([resolved], installed: installed) { sinks in
                 var notes: [String] = []
                 for sink in sinks {

@@ -121,7 +121,7 @@ package struct JobRun: Sendable {
             let resolved = try await ExportResolver(
                 job: job, stages: stages, client: resources.client, now: now
             ).resolve(export)
-            let entries = export.into.map { $0.withPath(of: resolved.spec) }
+            let entries = export.into.map { $0.withPath(of: resolved.spec, chosen: options.plan.chosen) }
             try await withSinks(entries, installed: installed) { sinks in
                 let run = ExportRun(
                     resolved: resolved, options: options, resources: resources, deadline: deadline)
@@ -144,12 +144,15 @@ extension Timestamp {
 
 extension SinkEntry {
     /// The entry with `{export}`, `{start_date}` and `{end_date}` in its path filled in.
-    func withPath(of spec: ExportSpec) -> SinkEntry {
+    ///
+    /// - Parameter chosen: The days whose windows this run is about; nil for all that the export wants.
+    func withPath(of spec: ExportSpec, chosen: DateRange?) -> SinkEntry {
         var entry = self
+        let days = spec.range.flatMap { range in chosen.flatMap(range.intersection) ?? range }
         entry.options = options.replacingText(of: "path") { path in
             path.replacing("{export}", with: spec.name)
-                .replacing("{start_date}", with: spec.range?.start.description ?? "")
-                .replacing("{end_date}", with: spec.range?.end.description ?? "")
+                .replacing("{start_date}", with: days?.start.description ?? "")
+                .replacing("{end_date}", with: days?.end.description ?? "")
         }
         return entry
     }

@@ -184,7 +184,8 @@ struct WindowRun {
         let base = try Schema(
             landing: rows.fields.map { LandedField(id: $0.id, dataType: $0.dataType, isMetric: $0.isMetric) },
             naming: spec.naming)
-        let pipeline = try BoundPipeline(reading: base, through: options.beforeStages ? [] : spec.stages)
+        let account = fetch.window.account.map { [AccountColumn(account: $0)] } ?? []
+        let pipeline = try BoundPipeline(reading: base, through: account + (options.beforeStages ? [] : spec.stages))
         for target in targets {
             try spec.rules.judge(pipeline.output, replacing: target.previous, fingerprint: spec.fingerprint)
         }
@@ -200,19 +201,24 @@ struct WindowRun {
                 spare: resources.spare,
                 wrote: { report(.rows(export: export, window: window, count: $0)) })
             let pumped = try await pump.run { try await rows.next() }
-            return try commit(pumped, rows.facts, schema: pipeline.output, targets)
+            return try commit(pumped, rows.facts, base: base, schema: pipeline.output, targets)
         }
     }
 
     /// Judges what arrived and writes the note that makes it count.
     private func commit(
-        _ pumped: Pumped, _ facts: WindowFacts, schema: Schema, _ targets: [WindowFetch.Target]
+        _ pumped: Pumped, _ facts: WindowFacts, base: Schema, schema: Schema, _ targets: [WindowFetch.Target]
     ) throws -> Checkpoint {
-        if let reject = pumped.rejects.first {
-            let more = pumped.rejects.count > 1 ? " (and \(pumped.rejects.count - 1) more bad rows)" : ""
+        let unreadable = facts.badRows.map { bad in
+            Reject(row: bad.row, column: base.columns[bad.column].name, rule: bad.fault.description)
+        }
+        let rejects = (pumped.rejects + unreadable).sorted { $0.row < $1.row }
+        if let reject = rejects.first {
+            let more = rejects.count > 1 ? " (and \(rejects.count - 1) more bad rows)" : ""
+            let request = facts.requestIDs.last.map { " (request id \($0))" } ?? ""
             throw Refusal(
                 "row \(reject.row + 1), column \(reject.column): \(reject.rule)\(more); cast the column to text, or leave"
-                    + " it out with select" + facts.requestIDs.last.map { " (request id \($0))" }.orEmpty)
+                    + " it out with select\(request)")
         }
         let counts = RowCounts(api: facts.announced ?? facts.received, received: facts.received, loaded: pumped.loaded)
         guard counts.areBalanced else {
@@ -258,9 +264,4 @@ private final class SentAttempts: Sendable {
     private let attempts = Mutex<[Attempt]>([])
     var all: [Attempt] { attempts.withLock { $0 } }
     func append(_ attempt: Attempt) { attempts.withLock { $0.append(attempt) } }
-}
-
-extension Optional<String> {
-    /// The text, or none.
-    fileprivate var orEmpty: String { self ?? "" }
 }
