@@ -97,13 +97,16 @@ public struct DecimalText: Hashable, Sendable {
     public enum Fit: Hashable, Sendable {
         /// It fits as written.
         case asWritten
-        /// It fits; the digits were appended without exponent or superfluous zeros.
+        /// It fits in another form, which was appended.
         case rewritten
         /// Digits would be lost.
         case tooLarge
     }
 
-    /// Fits the number to a size without losing a digit: the exponent is expanded, zeros past the scale are dropped.
+    /// Fits the number to a size without losing a digit.
+    ///
+    /// A number that has an exponent, or more places than the scale, is written anew: the exponent is expanded and the
+    /// zeros at the end of the fraction are dropped.
     ///
     /// - Parameters:
     ///   - size: How many digits there may be.
