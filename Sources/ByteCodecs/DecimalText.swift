@@ -73,9 +73,10 @@ public struct DecimalText: Hashable, Sendable {
         output.append(text, exponentText)
     }
 
-    /// The number as a whole number; nil where it has a fraction other than zeros or does not fit.
+    /// The number as a whole number.
     ///
     /// - Parameter text: The text this number was taken from.
+    /// - Returns: Its value; nil where it has a fraction other than zeros or does not fit.
     public func int64(_ text: Span<UInt8>) -> Int64? {
         let places = Places(self, text)
         guard places.count > 0 else { return 0 }
@@ -112,6 +113,7 @@ public struct DecimalText: Hashable, Sendable {
     ///   - size: How many digits there may be.
     ///   - text: The text this number was taken from.
     ///   - output: Takes the number where it cannot stay as written.
+    /// - Returns: Whether it fits, and in which form.
     public func fit(_ size: DecimalSize, _ text: Span<UInt8>, to output: inout [UInt8]) -> Fit {
         let places = Places(self, text)
         guard places.count == 0 || (places.first < size.precision - size.scale && -places.last <= size.scale) else {
