@@ -41,7 +41,7 @@ public struct Fault: Sendable, Hashable {
         /// Faults limited to it also take any other answer that carries rows when they damage the answer rather than
         /// replace it.
         case page
-        /// Accounts and fields.
+        /// Everything that is not a query, such as accounts and fields.
         case discovery
     }
 
