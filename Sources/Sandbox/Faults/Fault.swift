@@ -90,7 +90,7 @@ public struct Fault: Sendable, Hashable {
         case badJSON = "bad_json"
         /// A body nested 100,000 levels deep.
         case deep
-        /// A body that inflates to 256 MiB from next to nothing, for requests that accept compression.
+        /// A body that inflates to 64 MiB from next to nothing, for requests that accept compression.
         case bomb
         /// A page without its last row.
         case shortPage = "short_page"
