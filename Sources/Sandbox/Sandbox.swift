@@ -3,11 +3,11 @@ import NIOCore
 
 /// A running API server on the loopback interface, with invented data and, on demand, every kind of trouble.
 ///
-/// It speaks the query part of the API under all its prefixes. The rows are a pure function of
-/// `SandboxOptions.seed`, data source, account, days, field and row: there are (days × accounts × `rowsPerDay`) of
-/// them with a date among the fields, (weeks or months × …) with a coarser period, (accounts × …) without; in the order
-/// days, accounts as asked, rows. So the rows of a range are the rows of its parts, one after the other. What a query
-/// asks of dimensions does not change how many rows there are, and days in the future have rows like any other.
+/// It speaks the query part of the API under all its prefixes. The rows are a pure function of `SandboxOptions.seed`,
+/// data source, account, days, field and row: there are (days × accounts × `rowsPerDay`) of them with a date among the
+/// fields, (weeks or months × …) with a coarser period, (accounts × …) without; in the order days, accounts as asked,
+/// rows. So the rows of a range are the rows of its parts, one after the other. What a query asks of dimensions does
+/// not change how many rows there are, and days in the future have rows like any other.
 public struct Sandbox: Sendable {
     private let service: SandboxService
 
@@ -43,8 +43,9 @@ public struct Sandbox: Sendable {
 
     /// Chooses the fault of each request by program, before the list in the options is asked.
     ///
-    /// - Parameter choice: Gives the fault of a request, or nil; asked once for faults that replace the answer, and again for those that
-    ///   damage it. Nil removes an earlier choice.
+    /// - Parameter choice: Gives the fault of a request, or nil; may be asked more than once for a request, as the
+    ///   sandbox decides first whether to replace the answer and later whether to damage it. Nil removes an earlier
+    ///   choice.
     public func chooseFaults(_ choice: (@Sendable (RecordedRequest) -> Fault.Kind?)?) { service.setFaultChoice(choice) }
 
     /// Suspends until the surrounding task is cancelled, then returns: what serves a sandbox until interrupted.
@@ -68,7 +69,8 @@ public enum SandboxError: Error, Sendable, Equatable, CustomStringConvertible {
         case .portInUse(let port): "Port \(port) is in use by another process. Choose another, or 0 for any free one."
         case .startFailed(let port, let reason): "The sandbox cannot listen on port \(port): \(reason)."
         case .invalidFault(let text, let reason):
-            "The fault '\(text)' cannot be read: \(reason). Write KIND[@PHASE][:AMOUNT], such as 429:0.05 or cut@page:2x."
+            "The fault '\(text)' cannot be read: \(reason). "
+                + "Write KIND[@PHASE][:AMOUNT], such as 429:0.05 or cut@page:2x."
         }
     }
 }

@@ -1,8 +1,9 @@
 public import FoundationEssentials
 
-/// Everything that shapes how a sandbox behaves; the defaults are the API's documented behaviour, fast and without faults.
+/// Everything that shapes how a sandbox behaves; the defaults are the documented API, fast and without faults.
 ///
-/// Options may be changed while the sandbox runs (`Sandbox.update`); a query keeps the data options it was submitted under.
+/// Options may be changed while the sandbox runs (`Sandbox.update`); a query keeps the data options it was submitted
+/// under.
 public struct SandboxOptions: Sendable {
     // MARK: Data
 
@@ -10,9 +11,9 @@ public struct SandboxOptions: Sendable {
     public var seed: UInt64 = 1
     /// Rows per account and day; per account alone when the query has no date field.
     public var rowsPerDay = 10
-    /// The share of cells in text and metric columns that hold a value meant to break a careless reader; 0 turns them off.
+    /// The share of cells in text and metric columns with a value meant to break a careless reader; 0 turns them off.
     ///
-    /// Above 0 at least one cell in every 1/rate consecutive rows of such a column is hostile.
+    /// Above 0, every run of 1/rate rows of an account has one in each such column.
     public var hostileRate = 0.02
     /// Further account ids per data source id, listed and queryable like the built-in ones.
     public var additionalAccounts: [String: [String]] = [:]
@@ -55,6 +56,10 @@ public struct SandboxOptions: Sendable {
     public var rowCap = 1_000_000
     /// The cache age accepted by a query that does not say `cache_minutes`.
     public var defaultCacheMinutes = 0
+    /// Collects the values of a repeated plain parameter into a list, as the official Python client means them.
+    ///
+    /// Off, the last one wins, as in PHP.
+    public var collectsRepeatedParameters = false
     /// Refuses query parameters that the API does not know, which it otherwise ignores.
     public var rejectsUnknownParameters = false
 
@@ -77,9 +82,9 @@ public struct SandboxOptions: Sendable {
     public var omitsNulls = false
     /// Writes `data` before `meta`.
     public var dataFirst = false
-    /// Writes `/` as `\/` (team setting `api_json_unescaped_slashes` off, as upstream by default).
+    /// Writes `/` as `\/` (team setting `api_json_unescaped_slashes` off, as upstream).
     public var escapesSlashes = true
-    /// Writes everything beyond ASCII as `\uXXXX` (team setting `api_json_unescaped_unicode` off, as upstream by default).
+    /// Writes everything beyond ASCII as `\uXXXX` (team setting `api_json_unescaped_unicode` off, as upstream).
     public var escapesUnicode = true
     /// The `data_sampled` of every result.
     public var dataSampled: Bool?

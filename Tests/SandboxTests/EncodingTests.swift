@@ -68,6 +68,20 @@ struct EncodingTests {
         }
     }
 
+    @Test("Repeated parameters are collected on demand, as the official Python client means them")
+    func repeated() async throws {
+        var options = SandboxOptions()
+        options.collectsRepeatedParameters = true
+        try await withSandbox(options) { sandbox in
+            let answer = try await RawClient(sandbox: sandbox).send(
+                "GET",
+                "/query/data/json?ds_id=AW&ds_accounts=123&fields=Date&fields=Clicks&start_date=2024-01-01"
+                    + "&end_date=2024-01-01"
+            )
+            #expect(answer.data?.first as? [String] == ["Date", "Clicks"])
+        }
+    }
+
     @Test("Plain parameters carry settings as PHP arrays and as JSON text")
     func settings() async throws {
         try await withSandbox { sandbox in

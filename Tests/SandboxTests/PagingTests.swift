@@ -8,7 +8,7 @@ struct PagingTests {
 
     @Test(
         "offset_start and the inclusive offset_end cut the rows without gap or overlap",
-        arguments: [1, 7, 59, 60, 61]
+        arguments: [7, 20, 59, 60, 61]
     )
     func offsets(size: Int) async throws {
         try await withSandbox { sandbox in

@@ -64,10 +64,10 @@ struct ServerTests {
         }
     }
 
-    @Test("A page of many megabytes arrives whole, warm and cold, and its cache is bounded")
+    @Test("A page of several pieces arrives whole, warm and cold, and its cache is bounded")
     func large() async throws {
         var options = SandboxOptions()
-        options.rowsPerDay = 20_000
+        options.rowsPerDay = 8000
         options.pageCacheBytes = 1000
         try await withSandbox(options) { sandbox in
             let client = RawClient(sandbox: sandbox)
@@ -76,10 +76,10 @@ struct ServerTests {
             sandbox.update { $0.pageCacheBytes = 512 << 20 }
             let cold = try await client.post(json)
             let warm = try await client.post(json)
-            #expect(!cold.isCutShort && cold.body.count > 3_000_000)
+            #expect(!cold.isCutShort && cold.body.count > 1 << 20)
             #expect(cold.dataBytes == warm.dataBytes)
             #expect(cold.dataBytes == uncached.dataBytes)
-            #expect(sandbox.requests.map(\.rows) == [60_000, 60_000, 60_000])
+            #expect(sandbox.requests.map(\.rows) == [24_000, 24_000, 24_000])
         }
     }
 

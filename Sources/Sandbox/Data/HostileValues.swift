@@ -1,6 +1,6 @@
 /// Values that break readers which take the data for tidy: one list for texts, one for numbers.
 enum HostileValues {
-    /// Texts with quotes, separators, line ends, escapes, formulas, and spellings that loaders take for null or an end mark.
+    /// Texts with quotes, separators, line ends, escapes, formulas, and spellings loaders take for null or an end mark.
     static let texts: [String] = [
         "He said \"no, thanks\"", "a,b;c|d", "line one\nline two", "CR\r\nLF", "tab\there", #"C:\new\table\"#, "\"",
         "'; DROP TABLE x; --",

@@ -1,8 +1,9 @@
 /// One thing that goes wrong: what, in which phase, how often.
 ///
-/// As text: `KIND[@PHASE][:AMOUNT]`. `KIND` is the name of a `Kind` or an HTTP status from 400 to 599. `PHASE` is `submit`, `poll`,
-/// `page` or `discovery`; without it every phase. `AMOUNT` is a probability from 0 to 1 (`0.05`), a count (`2x`: the first
-/// two matching requests), a count after some that pass (`2x+3`: three pass, two fail, the rest pass), or absent: always.
+/// As text: `KIND[@PHASE][:AMOUNT]`. `KIND` is a `Name` or an HTTP status from 400 to 599. `PHASE` is `submit`,
+/// `poll`, `page` or `discovery`; without it every phase. `AMOUNT` is a probability from 0 to 1 (`0.05`), a count
+/// (`2x`: the first two matching requests), a count after some that pass (`2x+3`: three pass, two fail, the rest pass),
+/// or absent: always.
 /// `429:0.05`, `503`, `cut@page:2x`, `not_found@page:1x+2`.
 public struct Fault: Sendable, Hashable {
     /// What goes wrong.
@@ -35,10 +36,12 @@ public struct Fault: Sendable, Hashable {
         case submit
         /// `/query/status`, or `/query/data` with an empty `ds_id` and a `schedule_id`.
         case poll
-        /// `/query/results`, or a non-zero `offset_start`; faults limited to it also take any other answer that carries rows
-        /// when they damage the answer rather than replace it.
+        /// `/query/results`, or a non-zero `offset_start`.
+        ///
+        /// Faults limited to it also take any other answer that carries rows when they damage the answer rather than
+        /// replace it.
         case page
-        /// Accounts and fields.
+        /// Everything that is not a query, such as accounts and fields.
         case discovery
     }
 
@@ -87,7 +90,7 @@ public struct Fault: Sendable, Hashable {
         case badJSON = "bad_json"
         /// A body nested 100,000 levels deep.
         case deep
-        /// A body that inflates to 256 MiB from next to nothing, for requests that accept gzip.
+        /// A body that inflates to 64 MiB from next to nothing, for requests that accept compression.
         case bomb
         /// A page without its last row.
         case shortPage = "short_page"

@@ -50,7 +50,9 @@ extension Exchange {
         case .cut: damaged.delivery = .cut
         case .cutEndOfFile: damaged.delivery = .cutEndOfFile
         case .drip: damaged.delivery = .drip
-        case .bomb: damaged.delivery = .bomb
+        case .bomb:
+            let accepts = request.header("Accept-Encoding").contains { $0.contains("gzip") || $0.contains("deflate") }
+            if accepts, options.compressesAnswers { damaged.delivery = .bomb }
         case .badJSON: damaged.body = answer.body.prefixed(by: answer.bodyLength * 2 / 3)
         case .deep:
             let depth = 100_000

@@ -38,6 +38,6 @@ enum Delivery: Sendable, Equatable {
     case hang
     /// The connection is reset without a byte of answer.
     case reset
-    /// White space, compressed to next to nothing, that inflates to 256 MiB before the body.
+    /// White space, compressed to next to nothing, that inflates to 64 MiB before the body.
     case bomb
 }

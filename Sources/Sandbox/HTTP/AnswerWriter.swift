@@ -48,7 +48,7 @@ struct AnswerWriter: Sendable {
         case .bomb:
             head.headers.add(name: "Transfer-Encoding", value: "chunked")
             let blanks = ByteBuffer(repeating: UInt8(ascii: " "), count: 1 << 20)
-            try await write(head, Array(repeating: blanks, count: 256) + answer.body, endsProperly: true, to: channel)
+            try await write(head, Array(repeating: blanks, count: 64) + answer.body, endsProperly: true, to: channel)
             return keepAlive
         case .hang:
             try await channel.closeFuture.get()

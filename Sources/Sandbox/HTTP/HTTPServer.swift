@@ -42,16 +42,16 @@ struct HTTPServer {
     var port: Int { channel.channel.localAddress?.port ?? 0 }
 
     /// Serves connections until the task is cancelled; every connection is a child task and ends with it.
+    ///
+    /// Throws when the listener itself breaks.
     func serve(
         _ answer: @escaping @Sendable (RequestPipeline.Incoming) async throws -> Answer,
         writer: AnswerWriter
     ) async throws {
         try await withTaskCancellationHandler {
             try await channel.executeThenClose { connections in
-                await withDiscardingTaskGroup { group in
-                    // An error here is a connection that could not be accepted; the listener's end is the loop's.
-                    var iterator = connections.makeAsyncIterator()
-                    while let connection = try? await iterator.next() {
+                try await withThrowingDiscardingTaskGroup { group in
+                    for try await connection in connections {
                         group.addTask { await Self.serve(connection, answer, writer) }
                     }
                     group.cancelAll()

@@ -1,6 +1,7 @@
-/// The parameters of one request, read from any of the four encodings the API takes (Supermetrics API: making requests).
+/// The parameters of one request, in any of the four encodings the API takes (Supermetrics API: making requests).
 ///
-/// Plain parameters follow PHP: the last of a repeated key wins, `key[]=` collects an array, `key[name]=` an object.
+/// Plain parameters follow PHP: the last of a repeated key wins, unless told to collect them; `key[]=` collects an
+/// array, `key[name]=` an object.
 /// A `json=` parameter is the base; plain parameters beside it and the body override its keys.
 struct RequestParameters: Sendable {
     private(set) var values: [String: JSONValue]
@@ -22,13 +23,14 @@ struct RequestParameters: Sendable {
     static func decode(
         queryString: Substring,
         contentType: String,
-        body: [UInt8]
+        body: [UInt8],
+        collectsRepeated: Bool
     ) throws(APIFailure) -> RequestParameters {
         var parameters = RequestParameters()
-        try parameters.merge(form: queryString)
+        try parameters.merge(form: queryString, collectsRepeated)
         guard !body.isEmpty else { return parameters }
         if contentType.lowercased().hasPrefix("application/x-www-form-urlencoded") {
-            try parameters.merge(form: String(decoding: body, as: UTF8.self)[...])
+            try parameters.merge(form: String(decoding: body, as: UTF8.self)[...], collectsRepeated)
         } else {
             try parameters.merge(json: body, named: "The request body")
         }
@@ -42,8 +44,14 @@ struct RequestParameters: Sendable {
         values.merge(members) { $1 }
     }
 
-    private mutating func merge(form: Substring) throws(APIFailure) {
-        let pairs = form.split(separator: "&").map(Self.decodePair)
+    private mutating func merge(form: Substring, _ collectsRepeated: Bool) throws(APIFailure) {
+        var pairs = form.split(separator: "&").map(Self.decodePair)
+        if collectsRepeated {
+            let counts = pairs.reduce(into: [:]) { $0[$1.name, default: 0] += 1 }
+            for index in pairs.indices where counts[pairs[index].name, default: 0] > 1 && pairs[index].name != "json" {
+                if !pairs[index].name.hasSuffix("]") { pairs[index].name += "[]" }
+            }
+        }
         if let json = pairs.last(where: { $0.name == "json" })?.value {
             try merge(json: json.utf8, named: "Parameter json")
         }

@@ -7,25 +7,28 @@ struct PageCache {
         var rows: Range<Int>
     }
 
-    private var pages: [Key: (buffer: ByteBuffer, use: Int)] = [:]
+    private var pages: [Key: (pieces: [ByteBuffer], use: Int)] = [:]
     private(set) var byteCount = 0
     private var uses = 0
 
-    mutating func page(_ key: Key) -> ByteBuffer? {
-        guard let buffer = pages[key]?.buffer else { return nil }
+    mutating func page(_ key: Key) -> [ByteBuffer]? {
+        guard let pieces = pages[key]?.pieces else { return nil }
         uses += 1
         pages[key]?.use = uses
-        return buffer
+        return pieces
     }
 
-    mutating func insert(_ buffer: ByteBuffer, for key: Key, limit: Int) {
-        guard buffer.readableBytes <= limit, pages[key] == nil else { return }
+    mutating func insert(_ pieces: [ByteBuffer], for key: Key, limit: Int) {
+        let length = Self.length(pieces)
+        guard length <= limit, pages[key] == nil else { return }
         uses += 1
-        pages[key] = (buffer, uses)
-        byteCount += buffer.readableBytes
+        pages[key] = (pieces, uses)
+        byteCount += length
         while byteCount > limit, let oldest = pages.min(by: { $0.value.use < $1.value.use }) {
             pages[oldest.key] = nil
-            byteCount -= oldest.value.buffer.readableBytes
+            byteCount -= Self.length(oldest.value.pieces)
         }
     }
+
+    private static func length(_ pieces: [ByteBuffer]) -> Int { pieces.reduce(0) { $0 + $1.readableBytes } }
 }

@@ -73,10 +73,11 @@ extension Exchange {
             links: links(page, asked: asked, count: entry.rows.count, paging: paging)
         )
         let data = service.page(rows, of: entry)
+        func text(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
         let pieces =
             options.dataFirst
-            ? [ByteBuffer(string: "{\"data\":"), data, ByteBuffer(string: ",\"meta\":"), meta, ByteBuffer(string: "}")]
-            : [ByteBuffer(string: "{\"meta\":"), meta, ByteBuffer(string: ",\"data\":"), data, ByteBuffer(string: "}")]
+            ? [text("{\"data\":")] + data + [text(",\"meta\":"), meta, text("}")]
+            : [text("{\"meta\":"), meta, text(",\"data\":")] + data + [text("}")]
         var answer = Answer(status: .ok, pieces: pieces)
         answer.carriesRows = !asked.isEmpty
         service.amend(request.number) {

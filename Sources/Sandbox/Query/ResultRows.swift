@@ -1,8 +1,12 @@
+import NIOCore
+
 /// The finished rows of a query: which ones, in which order; rendered a page at a time.
 struct ResultRows: Sendable {
     let query: DataQuery
     let count: Int
+    private static let pieceLength = 1 << 20
     private let renderer: RowRenderer
+    private let style: EscapeStyle
     /// The rows that passed the filter, sorted; nil when all rows stand in their own order.
     private let order: [Int]?
 
@@ -11,12 +15,13 @@ struct ResultRows: Sendable {
     /// CPU work in the number of rows when the query filters or sorts, next to none otherwise.
     init(_ query: DataQuery, options: SandboxOptions) throws(APIFailure) {
         self.query = query
+        style = options.escapeStyle
         let grain = query.columns.map(\.field.content.grain).min() ?? .range
         let settings = RowRenderer.Settings(
             seed: options.seed,
             rowsPerBlock: max(0, options.rowsPerDay),
             hostileRate: options.hostileRate,
-            style: options.escapeStyle,
+            style: style,
             decodesJSON: query.settings.decodesJSON
         )
         func renderer(_ fields: [SourceField]) -> RowRenderer {
@@ -72,9 +77,11 @@ struct ResultRows: Sendable {
         return start..<(page.limit.map { min(count, start + $0) } ?? count)
     }
 
-    /// Renders the value of `data`: an array of rows, the header row first when the query wants one.
-    func render(_ rows: Range<Int>, style: EscapeStyle) -> [UInt8] {
+    /// Renders the value of `data`, an array of rows with the header row first when the query wants one, in pieces.
+    func render(_ rows: Range<Int>) -> [ByteBuffer] {
+        var pieces: [ByteBuffer] = []
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(min(rows.count * 64, Self.pieceLength * 5 / 4))
         bytes.append(UInt8(ascii: "["))
         var needsComma = false
         if !query.settings.noHeaders {
@@ -83,19 +90,18 @@ struct ResultRows: Sendable {
             bytes.append(contentsOf: header.bytes)
             needsComma = true
         }
-        var isSized = false
         for row in rows {
             if needsComma { bytes.append(UInt8(ascii: ",")) }
             needsComma = true
             renderer.appendRow(order?[row] ?? row, to: &bytes)
-            if !isSized, row - rows.lowerBound == 63 {
-                // Sixty-four rows tell the size of all: one allocation instead of many doublings.
-                bytes.reserveCapacity(bytes.count / 64 * rows.count / 16 * 17 + bytes.count)
-                isSized = true
+            if bytes.count >= Self.pieceLength {
+                pieces.append(ByteBuffer(bytes: bytes))
+                bytes.removeAll(keepingCapacity: true)
             }
         }
         bytes.append(UInt8(ascii: "]"))
-        return bytes
+        pieces.append(ByteBuffer(bytes: bytes))
+        return pieces
     }
 }
 

@@ -19,7 +19,7 @@ struct RateLimits {
         return nil
     }
 
-    /// Counts a request of this hour; gives how many are left, negative when the limit is passed, and the hour's end in seconds.
+    /// Counts a request of this hour; gives how many are left, negative past the limit, and the seconds to its end.
     mutating func countHourly(limit: Int, now: Date) -> (remaining: Int, secondsLeft: Int) {
         let seconds = Int(now.timeIntervalSince1970.rounded(.down))
         if seconds / 3600 != hour { (hour, hourCount) = (seconds / 3600, 0) }

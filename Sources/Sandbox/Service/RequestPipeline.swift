@@ -24,7 +24,8 @@ struct RequestPipeline: Sendable {
             try RequestParameters.decode(
                 queryString: uri.dropFirst(path.count + 1),
                 contentType: incoming.head.headers.first(name: "Content-Type") ?? "",
-                body: incoming.body
+                body: incoming.body,
+                collectsRepeated: options.collectsRepeatedParameters
             )
         }
         let parameters = (try? decoded.get()) ?? RequestParameters()

@@ -2,7 +2,9 @@ import FoundationEssentials
 import NIOCore
 import Synchronization
 
-/// The shared state of one running sandbox; every decision is a short critical section, waiting and rendering happen outside.
+/// The shared state of one running sandbox.
+///
+/// Every decision is a short critical section; waiting and rendering happen outside.
 final class SandboxService: Sendable {
     private struct State {
         var options: SandboxOptions
@@ -114,10 +116,10 @@ final class SandboxService: Sendable {
     }
 
     /// The `data` of a page, rendered on first use.
-    func page(_ rows: Range<Int>, of entry: QueryTable.Entry) -> ByteBuffer {
+    func page(_ rows: Range<Int>, of entry: QueryTable.Entry) -> [ByteBuffer] {
         let key = PageCache.Key(serial: entry.serial, rows: rows)
         if let page = state.withLock({ $0.pages.page(key) }) { return page }
-        let page = ByteBuffer(bytes: entry.rows.render(rows, style: options.escapeStyle))
+        let page = entry.rows.render(rows)
         state.withLock { $0.pages.insert(page, for: key, limit: $0.options.pageCacheBytes) }
         return page
     }
