@@ -152,7 +152,7 @@ package enum SkipReason: Hashable, Sendable, CustomStringConvertible {
     case appendLoaded
     /// `append` inserts it once its days have settled, at this time.
     case appendWaits(Timestamp)
-    /// An unfinished run loaded it less than a day ago.
+    /// A run that was begun less than 24 h ago and did not finish has loaded it.
     case staged
 
     /// One word for machines: `settled`, `accepted_stale`, ….
@@ -173,7 +173,7 @@ package enum SkipReason: Hashable, Sendable, CustomStringConvertible {
         case .acceptedStale: "it is loaded with another query, stages, columns or contract and --accept-stale keeps it"
         case .appendLoaded: "it is loaded, and append never touches a window again"
         case .appendWaits(let time): "append loads a window once, when its days have settled (\(time))"
-        case .staged: "an unfinished run loaded it less than 24 h ago"
+        case .staged: "a run of the last 24 h that did not finish has loaded it"
         }
     }
 }

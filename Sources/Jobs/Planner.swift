@@ -29,15 +29,9 @@ package enum Planner {
         )
     }
 
-    /// The windows whose latest attempt, as any sink noted it, failed.
+    /// The windows that failed and have not been loaded since: a commit drops the notes of its window.
     private static func failedWindows(_ sinks: [SinkState]) -> Set<WindowID> {
-        var failed: Set<WindowID> = []
-        for sink in sinks {
-            var latest: [WindowID: Attempt] = [:]
-            for attempt in sink.ledger.attempts { latest[attempt.window.id] = attempt }
-            failed.formUnion(latest.values.lazy.filter { $0.failure != nil }.map(\.window.id))
-        }
-        return failed
+        Set(sinks.flatMap(\.ledger.attempts).lazy.filter { $0.failure != nil }.map(\.window.id))
     }
 }
 
@@ -45,6 +39,8 @@ extension Planner {
     /// What one sink needs of one window.
     private struct Need {
         var sink: Int
+        var role: SinkRules.Role
+        var days: DateRange?
         var verdict: SinkRules.Verdict
         var held: Checkpoint?
     }
@@ -60,8 +56,15 @@ extension Planner {
                     stale.insert(window)
                     reloadable = reloadable || rules.role == .windows
                 }
-                let held = rules.sink.ledger.checkpoints[window.id]
-                needs[window, default: []].append(Need(sink: index, verdict: verdict, held: held))
+                needs[window, default: []].append(
+                    Need(
+                        sink: index,
+                        role: rules.role,
+                        days: wanted.days,
+                        verdict: verdict,
+                        held: rules.sink.ledger.checkpoints[window.id]
+                    )
+                )
             }
         }
         guard stale.isEmpty else { throw .stale(input.export, stale.sorted(), reloadable: reloadable) }
@@ -80,31 +83,26 @@ extension Planner {
         }
     }
 
-    /// One fetch for all sinks that take whatever covers them, and for each sink that takes exactly its days the same
-    /// fetch where the days agree.
+    /// One fetch for all sinks that take windows one by one, over what is wanted and what any of them covers: so none
+    /// covers fewer days after it, and a killed run and the one after it fetch the same days.
+    ///
+    /// The other sinks take exactly the days wanted: by the same fetch where the days agree.
     private static func fetches(
         of window: Window,
         _ needs: [Need],
         _ input: PlannerInput,
         attempts: [Attempt]
     ) -> [WindowFetch] {
+        let covered = DateRange.hull(needs.lazy.filter { $0.role == .windows }.map(\.held?.covers))
         var groups: [(days: DateRange?, targets: [WindowFetch.Target])] = []
-        for takesExactDays in [false, true] {
-            var open: [(days: DateRange?, target: WindowFetch.Target)] = []
-            for need in needs {
-                guard case .load(let reason, let days, let exact) = need.verdict, exact == takesExactDays else {
-                    continue
-                }
-                open.append((days, WindowFetch.Target(sink: need.sink, reason: reason, previous: need.held)))
-            }
-            let hull = DateRange.hull(open.lazy.map(\.days))
-            for (days, target) in open {
-                let days = takesExactDays ? days : hull
-                if let index = groups.firstIndex(where: { $0.days == days }) {
-                    groups[index].targets.append(target)
-                } else {
-                    groups.append((days, [target]))
-                }
+        for need in needs {
+            guard case .load(let reason) = need.verdict else { continue }
+            let days = need.role == .windows ? need.days.map { covered?.hull($0) ?? $0 } : need.days
+            let target = WindowFetch.Target(sink: need.sink, reason: reason, previous: need.held)
+            if let index = groups.firstIndex(where: { $0.days == days }) {
+                groups[index].targets.append(target)
+            } else {
+                groups.append((days, [target]))
             }
         }
         return groups.map { days, targets in
@@ -180,5 +178,5 @@ extension Planner {
 
 extension PlannerInput {
     /// The accounts a fetch of `window` asks for.
-    func accounts(of window: Window) -> [String] { window.account.map { [$0] } ?? distinctAccounts }
+    func accounts(of window: Window) -> [String] { window.account.map { [$0] } ?? accounts }
 }

@@ -10,7 +10,7 @@ package struct PlannerInput: Sendable {
     package var perAccount: Bool
     /// The days wanted; nil where the query has none.
     package var range: DateRange?
-    /// The accounts wanted, resolved; empty where the source has none.
+    /// The accounts wanted, resolved, each once; empty where the source has none.
     package var accounts: [String]
     /// Days that stay unsettled, at least 0.
     package var lookback: Int
@@ -23,7 +23,7 @@ package struct PlannerInput: Sendable {
     /// The destinations, in the order of the job file.
     package var sinks: [SinkState]
 
-    /// A question to the planner.
+    /// A question to the planner; an account named twice counts once.
     package init(
         export: ExportID,
         size: WindowSize,
@@ -40,7 +40,8 @@ package struct PlannerInput: Sendable {
         self.size = size
         self.perAccount = perAccount
         self.range = range
-        self.accounts = accounts
+        var seen: Set<String> = []
+        self.accounts = accounts.filter { seen.insert($0).inserted }
         self.lookback = lookback
         self.fingerprint = fingerprint
         self.now = now
@@ -65,7 +66,7 @@ package struct PlanOptions: Hashable, Sendable {
     package var reload: Reload
     /// Whether rows loaded under another fingerprint are kept as they are.
     package var acceptStale: Bool
-    /// Whether only windows whose latest attempt failed are of interest.
+    /// Whether only windows that failed and have not been loaded since are of interest.
     package var onlyFailed: Bool
     /// Only windows whose cell holds one of these days; the windows themselves stay whole.
     package var chosen: DateRange?
@@ -114,5 +115,18 @@ package struct SinkState: Sendable {
         self.mode = mode
         self.key = key
         self.ledger = ledger
+    }
+}
+
+extension SinkState {
+    /// The state of `sink`, which holds what `ledger` tells.
+    package init(_ sink: some Sink, ledger: Ledger) {
+        self.init(
+            destination: sink.destination,
+            scope: sink.scope,
+            mode: sink.mode,
+            key: sink.key,
+            ledger: ledger
+        )
     }
 }

@@ -16,8 +16,8 @@ struct SinkRules {
 
     /// What becomes of one window in one sink.
     enum Verdict {
-        /// It is loaded with these days; where `exact`, with no others.
-        case load(FetchReason, days: DateRange?, exact: Bool)
+        /// It is loaded.
+        case load(FetchReason)
         /// It is left alone.
         case skip(SkipReason)
         /// It is left alone and the choice to keep it is to be recorded.
@@ -47,7 +47,7 @@ extension SinkRules {
     ///   - sink: The destination.
     ///   - input: The planner's input.
     ///   - wanted: The windows of the range wanted.
-    ///   - failed: The windows whose latest attempt failed.
+    ///   - failed: The windows that failed and have not been loaded since.
     /// - Throws: `PlanError` where the destination and the request do not go together.
     init(_ sink: SinkState, _ input: PlannerInput, wanted: [WantedWindow], failed: Set<WindowID>) throws(PlanError) {
         let layout = Layout(
@@ -60,7 +60,8 @@ extension SinkRules {
         let all = role == .replacesAll ? input.windows(keeping: sink.ledger.checkpoints.values) : wanted
         let options = input.options
         var chosen = all.filter { wanted in
-            options.chosen.map(wanted.window.cell.meets) ?? true && options.shard?.contains(wanted.window.id) ?? true
+            (options.chosen.map(wanted.window.cell.meets) ?? true)
+                && (options.shard?.contains(wanted.window.id) ?? true)
         }
         if options.onlyFailed {
             if role == .whole {
@@ -82,42 +83,48 @@ extension SinkRules {
 
     private static func role(of sink: SinkState, _ input: PlannerInput, layout: Layout) throws(PlanError) -> Role {
         let isWhole = sink.scope == .run || sink.mode == .replace
-        // A sink that replaces its whole in every run does so under a new grid too; only its mode must not change unseen.
-        let changed = sink.ledger.checkpoints.values
+        // What replaces its whole in every run does so under a new grid too; only its mode must not change unseen.
+        let other = sink.ledger.checkpoints.values
             .filter { isWhole ? $0.layout.mode != layout.mode : $0.layout != layout }
             .min { $0.window < $1.window }
-        let options = input.options
-        if let changed {
-            let resumes = sink.ledger.staged.map { staged in
-                staged.plan.replacesAll && staged.plan.layout == layout && staged.plan.fingerprint == input.fingerprint
-            }
+        if let other {
             let appends = sink.mode == .append
-            guard !appends, options.reload == .all || resumes ?? false else {
+            guard !appends, input.options.reload == .all || resumesReplacement(sink, input, layout) else {
                 throw .layoutChanged(
                     input.export,
                     destination: sink.destination,
-                    from: changed.layout,
+                    from: other.layout,
                     to: layout,
                     reloadable: !appends
                 )
             }
         }
-        let role: Role = isWhole ? .whole : sink.mode == .append ? .appends : changed == nil ? .windows : .replacesAll
-        let refused: String? =
-            switch role {
-            case .windows, .appends: nil
-            case .whole: options.shard.map { "--shard \($0)" }
-            case .replacesAll:
-                options.shard.map { "--shard \($0)" } ?? (options.chosen == nil ? nil : "--start-date/--end-date")
-                    ?? (options.onlyFailed ? "--only-failed" : nil)
-            }
-        if let refused {
-            throw .partOfWhole(input.export, destination: sink.destination, option: refused)
+        let role: Role = isWhole ? .whole : sink.mode == .append ? .appends : other == nil ? .windows : .replacesAll
+        if let option = optionRefused(by: role, input.options) {
+            throw .partOfWhole(input.export, destination: sink.destination, option: option)
         }
         if role == .appends, input.range == nil {
             throw .appendWithoutDays(input.export, destination: sink.destination)
         }
         return role
+    }
+
+    /// Whether a run that was to replace everything as it is wanted now did not finish: it goes on without being asked.
+    private static func resumesReplacement(_ sink: SinkState, _ input: PlannerInput, _ layout: Layout) -> Bool {
+        guard let plan = sink.ledger.staged?.plan else { return false }
+        return plan.replacesAll && plan.layout == layout && plan.fingerprint == input.fingerprint
+    }
+
+    /// The option that asks for a part where only all windows make sense; nil where there is none.
+    private static func optionRefused(by role: Role, _ options: PlanOptions) -> String? {
+        switch role {
+        case .windows, .appends: return nil
+        case .whole: return options.shard.map { "--shard \($0)" }
+        case .replacesAll:
+            if let shard = options.shard { return "--shard \(shard)" }
+            if options.chosen != nil { return "--start-date/--end-date" }
+            return options.onlyFailed ? "--only-failed" : nil
+        }
     }
 }
 
@@ -132,27 +139,25 @@ extension SinkRules {
     }
 
     private func windowVerdict(_ wanted: WantedWindow) -> Verdict {
-        let id = wanted.window.id
-        guard let held = ledger.checkpoints[id] else { return .load(.new, days: wanted.days, exact: false) }
-        let days = wanted.days.map { held.covers?.hull($0) ?? $0 }
-        if let reason = reasonToLoad(held, wanted) { return .load(reason, days: days, exact: false) }
+        guard let held = ledger.checkpoints[wanted.window.id] else { return .load(.new) }
+        if let reason = reasonToLoad(held, wanted) { return .load(reason) }
         guard isStale(held) else { return .skip(.settled) }
-        if options.reload == .stale { return .load(.stale, days: days, exact: false) }
         return options.acceptStale ? .accept : .stale
     }
 
-    /// Why a window that is held must be loaded again whatever its fingerprint; nil where it need not.
+    /// Why a window that is held must be loaded again; nil where it need not.
     ///
-    /// Such a window is loaded under the fingerprint of today, so nothing old is kept and there is nothing to ask.
+    /// A window that is due is loaded under the fingerprint of today: nothing old is kept, so there is nothing to ask.
     private func reasonToLoad(_ held: Checkpoint, _ wanted: WantedWindow) -> FetchReason? {
         if options.reload == .all { return .reload }
+        if options.reload == .stale, isStale(held) { return .stale }
         if ledger.reload.contains(held.window.id) { return .reloadResumed }
         if let days = wanted.days, !(held.covers?.contains(days) ?? false) {
             return .rangeGrew(covered: held.covers, wanted: days)
         }
-        if !input.perAccount {
-            let missing = input.distinctAccounts.filter { !held.accounts.contains($0) }
-            if !missing.isEmpty { return .accountsAdded(missing) }
+        if !input.perAccount, held.accounts != input.accounts {
+            let missing = Set(input.accounts).subtracting(held.accounts)
+            if !missing.isEmpty { return .accountsAdded(input.accounts.filter(missing.contains)) }
         }
         if ledger.gone.contains(held.window.id) { return .rowsGone }
         let settles = held.covers.map { settling.settles($0.end) }
@@ -173,24 +178,29 @@ extension SinkRules {
             case .days(let days): days.end
             }
         if let settles = last.map(settling.settles), settles > input.now { return .skip(.appendWaits(settles)) }
-        return .load(.new, days: wanted.days, exact: true)
+        return .load(.new)
     }
 
     private func wholeVerdict(_ wanted: WantedWindow) -> Verdict {
-        if isStaged(wanted) { return .skip(.staged) }
-        let reason: FetchReason = role == .replacesAll ? .layoutChanged : options.reload == .all ? .reload : .whole
-        return .load(reason, days: wanted.days, exact: true)
+        isStaged(wanted) ? .skip(.staged) : .load(reasonToLoadWhole(wanted.window.id))
+    }
+
+    private func reasonToLoadWhole(_ id: WindowID) -> FetchReason {
+        if role == .replacesAll { return .layoutChanged }
+        if options.reload == .all { return .reload }
+        return ledger.reload.contains(id) ? .reloadResumed : .whole
     }
 
     /// Whether an unfinished run has loaded the window in a way that this run can use.
     private func isStaged(_ wanted: WantedWindow) -> Bool {
         guard let staged = ledger.staged, let held = staged.checkpoints[wanted.window.id],
             staged.plan.fingerprint == input.fingerprint, staged.plan.layout == layout, staged.plan.range == range,
-            held.covers == wanted.days, Set(held.accounts) == Set(input.accounts(of: wanted.window)),
-            input.now.seconds(since: held.fetchedAt) < 86_400
+            staged.plan.replacesAll, abs(input.now.seconds(since: staged.plan.createdAt)) < 86_400
         else { return false }
-        // Rows loaded before a reload was asked for are not what it asks for.
-        return options.reload != .all || role == .replacesAll || staged.plan.reload.contains(wanted.window.id)
+        // A reload wants rows newer than itself; what it has loaded is no longer noted as to be loaded again.
+        let isTooOld = (role == .whole && options.reload == .all) || ledger.reload.contains(wanted.window.id)
+        return !isTooOld && held.covers == wanted.days
+            && Set(held.accounts) == Set(input.accounts(of: wanted.window))
     }
 
     private func isStale(_ held: Checkpoint) -> Bool {
@@ -223,7 +233,8 @@ extension SinkRules {
     private var reload: [WindowID] {
         switch role {
         case .appends, .replacesAll: return []
-        case .whole: return options.reload == .all ? chosen.map(\.window.id) : []
+        case .whole:
+            return chosen.map(\.window.id).filter { options.reload == .all || ledger.reload.contains($0) }
         case .windows:
             let asked = chosen.lazy.map(\.window.id).filter { id in
                 guard let held = ledger.checkpoints[id] else { return false }
@@ -233,7 +244,9 @@ extension SinkRules {
                 case .all: true
                 }
             }
-            return ledger.reload.union(asked).sorted()
+            // Another shard may commit, and so settle, its own windows at this very moment.
+            let left = ledger.reload.filter { options.shard?.contains($0) ?? true }
+            return left.union(asked).sorted()
         }
     }
 

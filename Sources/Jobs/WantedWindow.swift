@@ -9,12 +9,6 @@ package struct WantedWindow: Hashable, Sendable {
 }
 
 extension PlannerInput {
-    /// The accounts wanted, each once, in the order given.
-    var distinctAccounts: [String] {
-        var seen: Set<String> = []
-        return accounts.filter { seen.insert($0).inserted }
-    }
-
     /// The grid's size as it applies: a query without days cannot be cut.
     var effectiveSize: WindowSize { range == nil ? .all : size }
 
@@ -34,7 +28,7 @@ extension PlannerInput {
                 }
             }
         }
-        want(range, of: perAccount ? distinctAccounts : [nil])
+        want(range, of: perAccount ? accounts : [nil])
         if range != nil {
             for checkpoint in checkpoints {
                 guard let covers = checkpoint.covers else { continue }

@@ -209,7 +209,7 @@ private let week2 = "2024-01-08..2024-01-14"
         )
 
         question.options.reload = .stale
-        #expect(try question.lines() == ["fetch \(week1) stale fresh", "fetch \(week2) not_settled fresh"])
+        #expect(try question.lines() == ["fetch \(week1) stale fresh", "fetch \(week2) stale fresh"])
         #expect(try question.plan().runs.first??.reload == [window(week1).id, window(week2).id].sorted())
 
         question.options = PlanOptions(acceptStale: true)
@@ -254,7 +254,15 @@ private let week2 = "2024-01-08..2024-01-14"
         #expect(try question.lines() == ["skip \(week1) settled", "fetch \(week2) reload_resumed fresh"])
         #expect(try question.plan().runs.first??.reload == [window(week2).id])
 
-        // A run of other windows does not forget it.
+        // A run of other windows does not forget it; one of another shard leaves its windows to the other.
+        let id = try window(week2).id
+        let mine = try #require((1...2).compactMap { Shard("\($0)/2") }.first { $0.contains(id) })
+        let theirs = try #require((1...2).compactMap { Shard("\($0)/2") }.first { !$0.contains(id) })
+        question.options.shard = mine
+        #expect(try question.plan().runs.first??.reload == [id])
+        question.options.shard = theirs
+        #expect(try question.plan().runs.first??.reload == [])
+        question.options.shard = nil
         question.options.chosen = try days("2024-01-01..2024-01-01")
         #expect(try question.lines() == ["skip \(week1) settled"])
         #expect(try question.plan().runs.first??.reload == [window(week2).id])
@@ -286,7 +294,7 @@ private let week2 = "2024-01-08..2024-01-14"
         #expect(try question.lines() == ["skip \(week2) settled"])
     }
 
-    @Test("Only the windows whose latest attempt failed")
+    @Test("Only the windows that failed, also where a retry was killed since")
     func onlyFailed() throws {
         var question = Question()
         question.range = "2024-01-01..2024-01-21"
@@ -295,11 +303,11 @@ private let week2 = "2024-01-08..2024-01-14"
         question.sinks = [
             sink(
                 try ledger(
-                    [],
+                    [held("2024-01-15..2024-01-21", settled: false)],
                     attempts: [
                         attempt(week1, "a", startedAt: early, failure: "quota"),
-                        attempt(week2, "b", startedAt: early, failure: "quota"),
-                        attempt(week2, "c", startedAt: "2024-02-29T11:00:00Z"),
+                        attempt(week1, "b", startedAt: "2024-02-29T11:00:00Z"),
+                        attempt(week2, "c", startedAt: early),
                     ]
                 )
             )

@@ -1,0 +1,76 @@
+import PipelineCore
+
+/// Makes the cells of some columns fit their types: `cast` in its bound form, and the typing of what was read.
+struct BoundConversions: BoundStage {
+    let output: Schema
+    private let conversions: [CellConversion]
+    private let fits: [CellFit]
+
+    /// The conversions that lead to the columns of `output`, at most one per column.
+    init(output: Schema, conversions: [CellConversion]) {
+        self.output = output
+        self.conversions = conversions
+        fits = conversions.map(\.fit)
+    }
+
+    /// Typing: makes the cells of the columns that are chosen fit the types that `schema` gives them.
+    ///
+    /// A text column takes every cell as it was read, so that it costs nothing.
+    init(typing schema: Schema, where isTyped: (Column) -> Bool) {
+        let conversions = schema.columns.enumerated().compactMap { index, column in
+            column.type == .text || !isTyped(column) ? nil : CellConversion(index, column.name, to: column.type)
+        }
+        self.init(output: schema, conversions: conversions)
+    }
+
+    /// The places of the columns that are converted.
+    var columns: [Int] { conversions.map(\.column) }
+
+    func process(_ batch: inout Batch, rejecting rejects: inout Rejects) {
+        batch.schema = output
+        var gone: [Int] = []
+        var place = Place(row: 0, conversion: 0)
+        while nextMisfit(in: batch, from: &place) {
+            let conversion = conversions[place.conversion]
+            let index = place.row * batch.columnCount + conversion.column
+            do throws(Misfit) {
+                batch.cells[index] = try conversion.convert(batch.cells[index], in: &batch.bytes)
+                place.conversion += 1
+            } catch {
+                rejects.append(Reject(row: batch.firstRow + place.row, column: conversion.name, rule: error.rule))
+                gone.append(place.row)
+                place = Place(row: place.row + 1, conversion: 0)
+            }
+        }
+        batch.removeRows(at: gone)
+    }
+
+    /// A cell on the way through a batch.
+    private struct Place {
+        var row: Int
+        var conversion: Int
+    }
+
+    /// Moves `place` on to a cell that does not fit as it is; false where there is none.
+    ///
+    /// Most cells fit, so this is the loop that counts: it reads nothing but cells, and the bytes of dates.
+    private func nextMisfit(in batch: borrowing Batch, from place: inout Place) -> Bool {
+        let (cells, bytes, fits) = (batch.cells.span, batch.bytes.span, fits.span)
+        let (width, rowCount) = (batch.columnCount, batch.rowCount)
+        var (row, conversion) = (place.row, place.conversion)
+        while row < rowCount {
+            let base = row * width
+            while conversion < fits.count {
+                let fit = fits[conversion]
+                guard fit.covers(cells[base + fit.column], in: bytes) else {
+                    place = Place(row: row, conversion: conversion)
+                    return true
+                }
+                conversion += 1
+            }
+            row += 1
+            conversion = 0
+        }
+        return false
+    }
+}

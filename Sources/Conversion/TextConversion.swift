@@ -1,0 +1,39 @@
+import ByteCodecs
+import PipelineCore
+
+extension CellConversion {
+    /// The text that the inside of a JSON string stands for, appended to the bytes.
+    func unescape(_ value: Range<Int>, in bytes: inout [UInt8]) -> Range<Int> {
+        var text: [UInt8] = []
+        JSONText.appendUnescaped(bytes.span, value, to: &text)
+        let start = bytes.count
+        bytes.append(contentsOf: text)
+        return start..<bytes.count
+    }
+
+    /// The value that the text of a `json` column is.
+    func json(_ value: Range<Int>, in bytes: inout [UInt8]) throws(Misfit) -> Cell {
+        var syntax = JSONSyntax(bytes.span, value)
+        let start = syntax.position
+        guard syntax.value(bytes.span) else { throw misfit }
+        let found = start..<syntax.position
+        guard syntax.isAtEnd(bytes.span) else { throw misfit }
+        switch bytes[start] {
+        case UInt8(ascii: "{"), UInt8(ascii: "["): return try json(asWritten: found, in: &bytes)
+        case UInt8(ascii: "\""):
+            let text = found.dropFirst().dropLast()
+            return Cell(bytes[text].contains(UInt8(ascii: "\\")) ? .escaped : .text, over: text)
+        case UInt8(ascii: "t"), UInt8(ascii: "f"): return Cell(.bool, over: found)
+        case UInt8(ascii: "n"): return .null
+        default: return Cell(.number, over: found)
+        }
+    }
+
+    /// The array or object, without the line breaks that may stand between its values: a cell may land in a line.
+    private func json(asWritten found: Range<Int>, in bytes: inout [UInt8]) throws(Misfit) -> Cell {
+        guard bytes[found].contains(where: { $0 < 0x20 }) else { return Cell(.json, over: found) }
+        return try bytes.cell(.json) { bytes in
+            for index in found where bytes[index] >= 0x20 { bytes.append(bytes[index]) }
+        }
+    }
+}
