@@ -13,7 +13,6 @@ package enum JobFile {
     /// - Returns: The job.
     /// - Throws: `JobFileError` with every mistake of the file.
     package static func read(_ path: String, _ context: JobContext) throws(JobFileError) -> Job {
-        let source = path.split(separator: "/").last.map(String.init) ?? path
         let text: String
         do throws(SecretFileError) {
             text = try contents(of: path, limit: sizeLimit)
@@ -21,7 +20,7 @@ package enum JobFile {
             throw JobFileError(error.reason, at: JobLocation(path))
         }
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
-        return try parse(text, source: source, context) { path throws(SecretFileError) in
+        return try parse(text, source: path, context) { path throws(SecretFileError) in
             try contents(of: URL(fileURLWithPath: path, relativeTo: folder).path, limit: 1 << 20)
         }
     }
