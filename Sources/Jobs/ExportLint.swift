@@ -80,6 +80,12 @@ struct ExportLint {
             )
         }
         guard export.window.size != .all || export.window.perAccount else { return }
+        if let compare = query["compare_type"], let word = compare.text, ["prev_range", "custom"].contains(word) {
+            mistake(
+                "'compare_type' \(word) would compare each window by itself, not the whole: write window: {size: all}",
+                at: compare.location
+            )
+        }
         let cut = export.window.size == .all ? "per_account" : "size \(export.window.size)"
         for name in ["max_rows", "order_rows"] {
             guard let member = query.members.first(where: { $0.name == name }) else { continue }

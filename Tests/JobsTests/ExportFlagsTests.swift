@@ -77,6 +77,20 @@ import Testing
         #expect(query.fieldIDs == ["Date", "x"])
     }
 
+    @Test func `References in a stage are read as in a job file`() throws {
+        var flags = flags()
+        flags.addStage("hash: {columns: [cost], key: \"${PEPPER}\"}", flag: "--stage")
+        let stage = try #require(try flags.job(JobFixtures.context()).exports.first?.stages.first)
+        #expect(stage.argument["key"]?.text == "s3cr3t")
+        #expect("\(stage)".contains("s3cr3t") == false)
+        flags.addStage("hash: {columns: [cost], key: \"${NONE}\"}", flag: "--stage")
+        #expect(
+            mistakes(flags) == [
+                "--stage:1:30: the environment variable NONE is not set; set it, or write ${NONE:-default}"
+            ]
+        )
+    }
+
     @Test func `Mistakes name the flag or the file`() {
         var flags = ExportFlags()
         flags.addQuery(json: "{\"fields\": [\"Date\"],\n  \"feilds\": 1, }", source: "broken.json")

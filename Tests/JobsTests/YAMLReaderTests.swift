@@ -1,5 +1,6 @@
 import Foundation
 import Jobs
+import SupermetricsAPI
 import Testing
 
 @Suite struct YAMLReaderTests {
@@ -43,6 +44,16 @@ import Testing
         let mistakes = JobFixtures.mistakes(text)
         #expect(mistakes.count == 1)
         #expect(mistakes.first?.contains("more than 100000 values") == true)
+    }
+
+    @Test func `Nesting is as deep as YAML's own limit allows`() throws {
+        let nested = String(repeating: "[", count: 900) + String(repeating: "]", count: 900)
+        let job = try JobFixtures.parse(
+            JobFixtures.export(
+                "query: {ds_id: AW, fields: [Date], start_date: today, end_date: today, settings: {x: \(nested)}}"
+            )
+        )
+        #expect(job.exports.first?.query.object["settings"]?.description.count == 1806)
     }
 
     @Test func `Places are counted in characters`() {
