@@ -73,9 +73,10 @@ public struct DecimalText: Hashable, Sendable {
         output.append(text, exponentText)
     }
 
-    /// The number as a whole number; nil where it has a fraction other than zeros or does not fit.
+    /// The number as a whole number.
     ///
     /// - Parameter text: The text this number was taken from.
+    /// - Returns: Its value; nil where it has a fraction other than zeros or does not fit.
     public func int64(_ text: Span<UInt8>) -> Int64? {
         let places = Places(self, text)
         guard places.count > 0 else { return 0 }
@@ -97,18 +98,22 @@ public struct DecimalText: Hashable, Sendable {
     public enum Fit: Hashable, Sendable {
         /// It fits as written.
         case asWritten
-        /// It fits; the digits were appended without exponent or superfluous zeros.
+        /// It fits in another form, which was appended.
         case rewritten
         /// Digits would be lost.
         case tooLarge
     }
 
-    /// Fits the number to a size without losing a digit: the exponent is expanded, zeros past the scale are dropped.
+    /// Fits the number to a size without losing a digit.
+    ///
+    /// A number that has an exponent, or more places than the scale, is written anew: the exponent is expanded and the
+    /// zeros at the end of the fraction are dropped.
     ///
     /// - Parameters:
     ///   - size: How many digits there may be.
     ///   - text: The text this number was taken from.
     ///   - output: Takes the number where it cannot stay as written.
+    /// - Returns: Whether it fits, and in which form.
     public func fit(_ size: DecimalSize, _ text: Span<UInt8>, to output: inout [UInt8]) -> Fit {
         let places = Places(self, text)
         guard places.count == 0 || (places.first < size.precision - size.scale && -places.last <= size.scale) else {

@@ -71,6 +71,16 @@ public enum JSONText {
         return output
     }
 
+    /// Appends a JSON value without its line breaks, which can only be white space between its parts.
+    @inline(never)
+    static func appendOnOneLine(_ json: Span<UInt8>, to output: ByteWriter) -> ByteWriter {
+        var output = output
+        for position in json.indices where json[position] != 0x0A && json[position] != 0x0D {
+            output.append(json[position])
+        }
+        return output
+    }
+
     private static func firstBackslash(_ bytes: Span<UInt8>, from start: Int) -> Int {
         var position = start
         while position + 8 <= bytes.count {

@@ -20,13 +20,4 @@ extension [UInt8] {
     mutating func appendOwn(_ range: Range<Int>) {
         for index in range { append(self[index]) }
     }
-
-    /// Appends `value` as decimal digits, with zeros in front up to `width` of them.
-    mutating func append(_ value: Int, width: Int) {
-        var power = (1..<width).reduce(1) { power, _ in power * 10 }
-        while power > 0 {
-            append(UInt8(ascii: "0") + UInt8(value / power % 10))
-            power /= 10
-        }
-    }
 }

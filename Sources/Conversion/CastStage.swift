@@ -8,7 +8,7 @@ public import PipelineCore
 ///   that would be lost do not fit.
 /// - `int64`: a whole number within 64 bits; `12.0` and `1e3` are whole numbers.
 /// - `double`: a number within the range of binary64, its digits kept as written.
-/// - `bool`: `true`, `false`, `1`, `0`, `yes`, `no`, in any case.
+/// - `bool`: what PostgreSQL takes for one: `true t yes y on 1`, `false f no n off 0`, in any case.
 /// - `date`: `2024-02-29`, or what `format` says.
 /// - `timestamp`: `2024-02-29 12:00:00`, with `T` for the space and up to six digits of a fraction if need be; a date
 ///   alone is its midnight; or what `format` says. A time zone does not fit.

@@ -15,7 +15,8 @@ final class CellConversion: Sendable {
     /// Its name, for rejects.
     let name: String
     private let type: ColumnType
-    private let format: DatePattern?
+    /// How dates are written; nil for ISO 8601.
+    let format: DatePattern?
     /// The rule that a value of quite another kind breaks.
     let misfit: Misfit
     /// Which cells need no conversion.
@@ -41,7 +42,8 @@ final class CellConversion: Sendable {
             case .decimal, .int64, .double: Misfit("not a number")
             case .bool: Misfit("not true or false")
             case .date: Misfit(format == nil ? "not a date" : "not a date of the format")
-            case .timestamp: Misfit(format == nil ? "not a date and time" : "not a date and time of the format")
+            case .timestamp:
+                Misfit(format == nil ? "not a date and time without a zone" : "not a date and time of the format")
             case .json: Misfit("not JSON")
             }
         fit = CellFit(column: column, kinds: kinds, takesDays: type == .date && format == nil)
@@ -53,7 +55,7 @@ final class CellConversion: Sendable {
         switch cell.kind {
         case .null: return cell
         case .text, .raw: break
-        case .escaped: value = unescape(value, in: &bytes)
+        case .escaped: value = try unescaped(value, in: &bytes).range
         case .number:
             switch type {
             case .text: return Cell(.text, offset: value.lowerBound, length: value.count)
@@ -79,8 +81,8 @@ final class CellConversion: Sendable {
         case .int64: try int64(value, in: &bytes)
         case .double: try double(value, in: &bytes)
         case .bool: try bool(value, in: &bytes)
-        case .date: try date(value, as: format, in: &bytes)
-        case .timestamp: try timestamp(value, as: format, in: &bytes)
+        case .date: try date(value, in: &bytes)
+        case .timestamp: try timestamp(value, in: &bytes)
         case .json: try json(value, in: &bytes)
         }
     }

@@ -19,6 +19,6 @@ struct CellFit: BitwiseCopyable, Sendable {
     @inline(__always)
     func covers(_ cell: Cell, in bytes: Span<UInt8>) -> Bool {
         if kinds >> cell.kind.rawValue & 1 != 0 { return true }
-        return takesDays && cell.kind == .text && cell.length == 10 && ISODate.isDay(bytes, at: cell.offset)
+        return takesDays && cell.kind == .text && cell.length == 10 && PlainDay.isPlain(bytes, at: cell.offset)
     }
 }

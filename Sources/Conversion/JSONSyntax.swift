@@ -1,3 +1,5 @@
+import ByteCodecs
+
 /// Finds where a JSON value (RFC 8259) ends, in UTF-8 that is known to be well-formed.
 struct JSONSyntax {
     /// Where the next byte stands.
@@ -104,7 +106,7 @@ struct JSONSyntax {
     private mutating func number(_ bytes: Span<UInt8>) -> Bool {
         let start = position
         while position < end, JSONSyntax.isOfNumber(bytes[position]) { position += 1 }
-        return DecimalText(bytes, start..<position)?.isJSON ?? false
+        return DecimalText.isJSONNumber(bytes.extracting(start..<position))
     }
 
     private static func isOfNumber(_ byte: UInt8) -> Bool {

@@ -2,13 +2,17 @@ import ByteCodecs
 import PipelineCore
 
 extension CellConversion {
-    /// The text that the inside of a JSON string stands for, appended to the bytes.
-    func unescape(_ value: Range<Int>, in bytes: inout [UInt8]) -> Range<Int> {
+    /// The text that the inside of a JSON string stands for.
+    func unescaped(_ value: Range<Int>, in bytes: inout [UInt8]) throws(Misfit) -> Cell {
         var text: [UInt8] = []
-        JSONText.appendUnescaped(bytes.span, value, to: &text)
-        let start = bytes.count
-        bytes.append(contentsOf: text)
-        return start..<bytes.count
+        JSONText.appendUnescaped(bytes.span.extracting(value), to: &text)
+        return try bytes.cell(.raw) { $0 += text }
+    }
+
+    /// The bytes `true` or `false` of a `bool` column.
+    func bool(_ value: Range<Int>, in bytes: inout [UInt8]) throws(Misfit) -> Cell {
+        guard let truth = BoolText.value(bytes.span.extracting(value)) else { throw misfit }
+        return try bytes.cell(.bool) { $0 += truth.description.utf8 }
     }
 
     /// The value that the text of a `json` column is.

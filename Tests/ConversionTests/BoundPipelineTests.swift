@@ -98,7 +98,7 @@ import Testing
                 case 0: Reject(row: first + index, column: "campaign", rule: "invalid UTF-8")
                 case 1: Reject(row: first + index, column: "date", rule: "not a date")
                 case 2: Reject(row: first + index, column: "id", rule: "not a number")
-                case 3: Reject(row: first + index, column: "cost", rule: "not a whole number")
+                case 3: Reject(row: first + index, column: "cost", rule: "not a whole number within 64 bits")
                 default: nil
                 }
             }

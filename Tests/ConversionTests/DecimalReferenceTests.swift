@@ -79,8 +79,7 @@ private struct PlainDecimal {
                 #expect(value == .number(expected), "\(text) as decimal(\(precision),\(scale))")
                 fitted += 1
             case (.failure(let broken), nil):
-                let rule = reference == nil ? "after the point" : "before the point"
-                #expect(broken.rule.hasSuffix(rule), "\(text) as decimal(\(precision),\(scale))")
+                #expect(broken.rule == "more digits than decimal(\(precision),\(scale)) holds", "\(text)")
             default: Issue.record("\(text) as decimal(\(precision),\(scale)): \(result), not \(expected ?? "refused")")
             }
         }

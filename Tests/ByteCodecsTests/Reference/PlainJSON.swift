@@ -1,5 +1,7 @@
 import ByteCodecs
 
+struct InvalidJSON: Error {}
+
 /// A JSON value (RFC 8259) read in the plainest way: recursively, from a whole array, one byte after the other.
 struct PlainJSON {
     enum Kind: Equatable {
@@ -19,19 +21,22 @@ struct PlainJSON {
     /// What a string stands for; nil where it is no text.
     var text: String?
     var elements: [PlainJSON] = []
-    var members: [(name: PlainJSON, value: PlainJSON)] = []
+    var members: [Member] = []
     /// Levels of arrays and objects.
     var depth = 0
 
-    struct Invalid: Error {}
+    struct Member {
+        var name: PlainJSON
+        var value: PlainJSON
+    }
 
     /// Reads one value with nothing but white space around it.
-    init(whole bytes: [UInt8]) throws(Invalid) {
+    init(whole bytes: [UInt8]) throws(InvalidJSON) {
         var parser = Parser(bytes: bytes)
         parser.space()
         self = try parser.value()
         parser.space()
-        guard parser.position == bytes.count else { throw Invalid() }
+        guard parser.position == bytes.count else { throw InvalidJSON() }
     }
 
     private init(_ kind: Kind) {
@@ -55,11 +60,11 @@ struct PlainJSON {
             return true
         }
 
-        mutating func expect(_ word: String) throws(Invalid) {
-            for character in word where !take(character) { throw Invalid() }
+        mutating func expect(_ word: String) throws(InvalidJSON) {
+            for character in word where !take(character) { throw InvalidJSON() }
         }
 
-        mutating func value() throws(Invalid) -> PlainJSON {
+        mutating func value() throws(InvalidJSON) -> PlainJSON {
             let start = position
             var value: PlainJSON
             switch next {
@@ -81,7 +86,7 @@ struct PlainJSON {
             return value
         }
 
-        mutating func number() throws(Invalid) -> PlainJSON {
+        mutating func number() throws(InvalidJSON) -> PlainJSON {
             _ = take("-")
             if !take("0") { try digits() }
             if take(".") { try digits() }
@@ -92,13 +97,13 @@ struct PlainJSON {
             return PlainJSON(.number)
         }
 
-        mutating func digits() throws(Invalid) {
+        mutating func digits() throws(InvalidJSON) {
             let start = position
             while let byte = next, (0x30...0x39).contains(byte) { position += 1 }
-            if position == start { throw Invalid() }
+            if position == start { throw InvalidJSON() }
         }
 
-        mutating func string() throws(Invalid) -> PlainJSON {
+        mutating func string() throws(InvalidJSON) -> PlainJSON {
             try expect("\"")
             var isEscaped = false
             var fault: TextFault?
@@ -118,7 +123,7 @@ struct PlainJSON {
                 // A run of escapes is taken as a whole, so that pairs of surrogates stay together.
                 var units: [UInt16] = []
                 while take("\\") { units.append(try escape()) }
-                if units.isEmpty { throw Invalid() }
+                if units.isEmpty { throw InvalidJSON() }
                 if let run = String(validating: units, as: UTF16.self) {
                     text += run
                 } else {
@@ -131,24 +136,24 @@ struct PlainJSON {
             return value
         }
 
-        mutating func escape() throws(Invalid) -> UInt16 {
+        mutating func escape() throws(InvalidJSON) -> UInt16 {
             let simple: [(Character, UInt16)] = [
                 ("\"", 0x22), ("\\", 0x5C), ("/", 0x2F), ("b", 8), ("f", 12), ("n", 10), ("r", 13), ("t", 9),
             ]
             for (letter, unit) in simple where take(letter) { return unit }
-            guard take("u") else { throw Invalid() }
+            guard take("u") else { throw InvalidJSON() }
             var unit: UInt16 = 0
             for _ in 0..<4 {
                 guard let byte = next, byte < 0x80,
                     let digit = Character(Unicode.Scalar(byte)).hexDigitValue
-                else { throw Invalid() }
+                else { throw InvalidJSON() }
                 unit = unit << 4 | UInt16(digit)
                 position += 1
             }
             return unit
         }
 
-        mutating func array() throws(Invalid) -> PlainJSON {
+        mutating func array() throws(InvalidJSON) -> PlainJSON {
             try expect("[")
             var value = PlainJSON(.array)
             space()
@@ -167,7 +172,7 @@ struct PlainJSON {
             return value
         }
 
-        mutating func object() throws(Invalid) -> PlainJSON {
+        mutating func object() throws(InvalidJSON) -> PlainJSON {
             try expect("{")
             var value = PlainJSON(.object)
             space()
@@ -179,7 +184,7 @@ struct PlainJSON {
                     try expect(":")
                     space()
                     let member = try self.value()
-                    value.members.append((name, member))
+                    value.members.append(Member(name: name, value: member))
                     value.fault = value.fault ?? name.fault ?? member.fault
                     value.depth = max(value.depth, member.depth)
                     space()

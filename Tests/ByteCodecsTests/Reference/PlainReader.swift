@@ -41,8 +41,9 @@ enum PlainReader {
         guard root.kind == .object else { throw Refused() }
         var content = BodyContent()
         var names: [String] = []
-        for (name, value) in root.members {
-            guard let name = name.text else { throw Refused() }
+        for member in root.members {
+            guard let name = member.name.text else { throw Refused() }
+            let value = member.value
             if ["meta", "data", "error"].contains(name) {
                 if names.contains(name) { throw Refused() }
                 names.append(name)
