@@ -1,3 +1,4 @@
+import Conversion
 import Crypto
 import SupermetricsAPI
 
@@ -23,7 +24,7 @@ extension Export {
         return Fingerprint(
             query: JSONValue.object(query.canonical).serialized,
             stages: stages.isEmpty ? [] : JSONValue.array(stages).serialized,
-            columns: keepsColumnNames ? Array("keep".utf8) : [],
+            columns: columns == .keep ? Array("keep".utf8) : [],
             contract: contract.map { JSONValue.object($0.canonical).serialized } ?? [],
             hashKeys: keys.bytes.isEmpty ? [] : Array(SHA256.hash(data: keys.bytes))
         )

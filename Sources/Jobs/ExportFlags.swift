@@ -80,6 +80,9 @@ package struct ExportFlags {
     }
 
     /// Adds a stage, written as in a job file: `cast: {cost: decimal(18,6)}`.
+    ///
+    /// References such as `${PEPPER}` are read as in a job file, so that a secret need not stand on the command line;
+    /// paths are relative to the working folder.
     package mutating func addStage(_ yaml: String, flag: String) {
         do throws(JobFileError) {
             guard let node = try YAMLReader.read(yaml, source: flag), !node.isNull else {
@@ -132,6 +135,12 @@ package struct ExportFlags {
             JobMember(name, at: location, JobNode(content, at: location))
         }
         let queryNode = JobNode(.map(query), at: location)
+        var reader = JobReader(context)
+        reader.mistakes = mistakes
+        let interpolation = Interpolation(environment: context.environment) { path throws(SecretFileError) in
+            try TextFile.contents(of: path, relativeTo: nil)
+        }
+        let stages = stages.map { interpolation.resolve($0, &reader.mistakes) }
         let members =
             export + [
                 member("name", .scalar(name ?? Self.defaultName(queryNode), plain: false)),
@@ -145,8 +154,6 @@ package struct ExportFlags {
             ]),
             at: location
         )
-        var reader = JobReader(context)
-        reader.mistakes = mistakes
         return try reader.job(root)
     }
 

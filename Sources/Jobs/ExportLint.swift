@@ -1,3 +1,4 @@
+import Conversion
 import Foundation
 import PipelineCore
 
@@ -79,6 +80,12 @@ struct ExportLint {
             )
         }
         guard export.window.size != .all || export.window.perAccount else { return }
+        if let compare = query["compare_type"], let word = compare.text, ["prev_range", "custom"].contains(word) {
+            mistake(
+                "'compare_type' \(word) would compare each window by itself, not the whole: write window: {size: all}",
+                at: compare.location
+            )
+        }
         let cut = export.window.size == .all ? "per_account" : "size \(export.window.size)"
         for name in ["max_rows", "order_rows"] {
             guard let member = query.members.first(where: { $0.name == name }) else { continue }
@@ -95,21 +102,24 @@ struct ExportLint {
     private mutating func checkColumns(_ export: Export) {
         var owners: [String: Int] = [:]
         let ids = export.query.fieldIDs
+        if ids.isEmpty, let fields = query["fields"], fields.text?.isEmpty == false {
+            mistake("'fields' names no field", at: fields.location)
+        }
         for (index, id) in ids.enumerated() {
             let field = fieldNode(index)
             guard !field.isUnresolved else { continue }
             let shown = field.interpolated.isEmpty ? "'\(id)'" : field.shown
-            let name = export.keepsColumnNames ? id : context.columnName(id)
-            guard let name, !name.isEmpty else {
+            guard let name = export.columns.name(of: id) else {
                 mistake(
                     "the field \(shown) has no letter or digit to name a column after; write columns: keep",
                     at: field.location
                 )
                 continue
             }
-            guard !name.hasPrefix("_sluice_") else {
+            guard !name.hasPrefix(ColumnName.reservedPrefix) else {
                 mistake(
-                    "the field \(shown) would land in a column that begins with '_sluice_'; such names are sluice's own",
+                    "the field \(shown) would land in a column that begins with '\(ColumnName.reservedPrefix)'; such "
+                        + "names are sluice's own",
                     at: field.location
                 )
                 continue
@@ -123,9 +133,10 @@ struct ExportLint {
                 continue
             }
             let other = fieldNode(owner)
-            let both = "the fields \(other.interpolated.isEmpty ? "'\(ids[owner])'" : other.shown) and \(shown)"
+            let first = other.interpolated.isEmpty ? "'\(ids[owner])'" : other.shown
+            let cure = export.columns == .keep ? "" : "write columns: keep, or "
             mistake(
-                "\(both) would land in the same column; write columns: keep, or ask for one of them",
+                "the fields \(first) and \(shown) would land in the same column; \(cure)ask for one of them",
                 at: field.location
             )
         }
@@ -140,5 +151,13 @@ struct ExportLint {
 
     private mutating func mistake(_ message: String, at location: JobLocation) {
         mistakes.append(JobMistake(message, at: location))
+    }
+}
+
+extension ColumnNaming {
+    /// The column a field lands in; nil where nothing of the id is left.
+    fileprivate func name(of fieldID: String) -> String? {
+        let name = self == .keep ? fieldID : ColumnName.normalized(fieldID)
+        return name?.isEmpty == false ? name : nil
     }
 }

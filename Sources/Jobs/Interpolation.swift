@@ -103,11 +103,3 @@ struct Interpolation {
         }
     }
 }
-
-/// Why a secret file cannot be read.
-package struct SecretFileError: Error, Hashable, Sendable {
-    /// A short sentence without the file's content.
-    package var reason: String
-
-    package init(_ reason: String) { self.reason = reason }
-}

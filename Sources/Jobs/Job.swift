@@ -1,3 +1,4 @@
+package import Conversion
 package import Foundation
 package import PipelineCore
 package import SupermetricsAPI
@@ -84,8 +85,8 @@ package struct Export: Sendable {
     /// A reload that would lose more than this of 100 or more rows is refused; nil allows every loss.
     package var onShrink: Percentage?
     package var onSchemaChange: SchemaChangeRule
-    /// `columns: keep`: column names stay as the API writes them.
-    package var keepsColumnNames: Bool
+    /// How columns are named after their fields.
+    package var columns: ColumnNaming
     /// Pinned types, nullability and values per column.
     package var contract: JSONObject?
     /// The rule on a window's number of rows.
@@ -104,7 +105,7 @@ package struct Export: Sendable {
         onEmpty: EmptyRule? = nil,
         onShrink: Percentage? = Percentage("50%"),
         onSchemaChange: SchemaChangeRule = .fail,
-        keepsColumnNames: Bool = false,
+        columns: ColumnNaming = .snakeCase,
         contract: JSONObject? = nil,
         expectedRows: RowRule? = nil,
         into: [SinkEntry]
@@ -120,7 +121,7 @@ package struct Export: Sendable {
         self.onEmpty = onEmpty
         self.onShrink = onShrink
         self.onSchemaChange = onSchemaChange
-        self.keepsColumnNames = keepsColumnNames
+        self.columns = columns
         self.contract = contract
         self.expectedRows = expectedRows
         self.into = into
@@ -154,22 +155,6 @@ package enum EmptyRule: String, Hashable, Sendable { case fail, warn, allow }
 
 /// What happens when columns change between runs.
 package enum SchemaChangeRule: String, Hashable, Sendable { case fail, evolve, freeze }
-
-/// One stage as it was written.
-package struct StageEntry: Hashable, Sendable {
-    /// Which stage.
-    package var name: String
-    /// What it is given.
-    package var argument: JobNode
-    /// Where it was written.
-    package var location: JobLocation
-
-    package init(name: String, argument: JobNode, location: JobLocation) {
-        self.name = name
-        self.argument = argument
-        self.location = location
-    }
-}
 
 /// One entry of `into:` as it was written.
 package struct SinkEntry: Hashable, Sendable {

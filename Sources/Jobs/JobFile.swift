@@ -13,16 +13,15 @@ package enum JobFile {
     /// - Returns: The job.
     /// - Throws: `JobFileError` with every mistake of the file.
     package static func read(_ path: String, _ context: JobContext) throws(JobFileError) -> Job {
-        let source = path.split(separator: "/").last.map(String.init) ?? path
         let text: String
         do throws(SecretFileError) {
-            text = try contents(of: path, limit: sizeLimit)
+            text = try TextFile.contents(of: path, limit: sizeLimit)
         } catch {
             throw JobFileError(error.reason, at: JobLocation(path))
         }
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
-        return try parse(text, source: source, context) { path throws(SecretFileError) in
-            try contents(of: URL(fileURLWithPath: path, relativeTo: folder).path, limit: 1 << 20)
+        return try parse(text, source: path, context) { path throws(SecretFileError) in
+            try TextFile.contents(of: path, relativeTo: folder)
         }
     }
 
@@ -53,27 +52,5 @@ package enum JobFile {
             Interpolation(environment: context.environment, readFile: secretFile).resolve(root, &reader.mistakes)
         }
         return try reader.job(resolved)
-    }
-
-    private static func contents(of path: String, limit: Int) throws(SecretFileError) -> String {
-        guard FileManager.default.fileExists(atPath: path) else { throw SecretFileError("there is no such file") }
-        guard let handle = FileHandle(forReadingAtPath: path) else {
-            throw SecretFileError("the file cannot be opened; check its permissions")
-        }
-        defer { try? handle.close() }
-        var bytes: [UInt8] = []
-        do {
-            // A pipe hands out its bytes piece by piece.
-            while bytes.count <= limit, let piece = try handle.read(upToCount: 64 << 10), !piece.isEmpty {
-                bytes += piece
-            }
-        } catch {
-            throw SecretFileError("the file cannot be read; is it a folder?")
-        }
-        guard bytes.count <= limit else { throw SecretFileError("the file is longer than \(limit >> 20) MiB") }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw SecretFileError("the file is not UTF-8 text")
-        }
-        return text.hasPrefix("\u{FEFF}") ? String(text.dropFirst()) : text
     }
 }

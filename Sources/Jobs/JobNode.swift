@@ -52,6 +52,11 @@ package struct JobNode: Hashable, Sendable {
     }
 }
 
+extension JobNode: CustomStringConvertible {
+    /// As an error may show it: what came from outside is named, never shown.
+    package var description: String { shown }
+}
+
 /// One key of a map and its value.
 package struct JobMember: Hashable, Sendable {
     /// The key.

@@ -1,3 +1,4 @@
+import Conversion
 import Foundation
 import PipelineCore
 import SupermetricsAPI
@@ -25,6 +26,7 @@ struct JobReader {
         checkNames(nodes)
         checkPlaces(exports)
         guard mistakes.isEmpty, let name = root["name"]?.text else { throw JobFileError(mistakes) }
+        unsupported = unsupported.isEmpty ? [] : JobFileError(unsupported).mistakes
         return Job(
             name: name,
             renamedFrom: root["renamed_from"]?.text,
@@ -55,12 +57,8 @@ struct JobReader {
         if let zone = TimeZone(identifier: name) { return zone }
         let known = TimeZone.knownTimeZoneIdentifiers
         let city = known.filter { $0.split(separator: "/").last?.lowercased() == name.lowercased() }
-        let hint =
-            switch (node.interpolated.isEmpty, city.first) {
-            case (false, _): ""
-            case (true, let city?): "; did you mean '\(city)'?"
-            case (true, nil): Suggestion.hint(for: name, in: known)
-            }
+        let nearest = node.interpolated.isEmpty ? city.first ?? NearestName.find(name, in: known) : nil
+        let hint = nearest.map { "; did you mean '\($0)'?" } ?? ""
         mistake(
             "'time_zone' must be a name such as Europe/Helsinki or UTC, not \(node.shown)\(hint)",
             at: node.location
@@ -172,7 +170,7 @@ extension JobReader {
             onEmpty: word(node["on_empty"]),
             onShrink: shrink(node["on_shrink"]),
             onSchemaChange: word(node["on_schema_change"]) ?? .fail,
-            keepsColumnNames: node["columns"]?.text == "keep",
+            columns: node["columns"]?.text == "keep" ? .keep : .snakeCase,
             contract: node["contract"].flatMap { $0.json.objectValue },
             expectedRows: node["expect"]?["rows"]?.text.flatMap { RowRule($0) },
             into: destinations(node["into"])
@@ -181,6 +179,10 @@ extension JobReader {
         var lint = ExportLint(query: queryNode, window: node["window"], context: context, zone: zone)
         lint.check(&export)
         mistakes += lint.mistakes
+        // What a stage would say of a value that is known to be wrong is no news.
+        let stages = node["stages"]
+        guard !mistakes.contains(where: { stages?.holds($0.location) ?? false }) else { return export }
+        mistakes += StageLint.mistakes(of: export)
         return export
     }
 
@@ -223,23 +225,11 @@ extension JobReader {
             guard let member = element.members.first, element.members.count == 1 else { continue }
             let entry = StageEntry(name: member.name, argument: member.value, location: member.location)
             entries.append(entry)
-            if context.stages.names.contains(entry.name) {
-                checkStage(entry)
-            } else if JobFormat.stages.contains(where: { $0.name == entry.name }) {
+            if !Stages.names.contains(entry.name), JobFormat.stages.contains(where: { $0.name == entry.name }) {
                 postpone("the stage '\(entry.name)' is not supported yet", at: entry.location)
             }
         }
         return entries
-    }
-
-    private mutating func checkStage(_ entry: StageEntry) {
-        // A value that could not be read, or has the wrong shape, is known already.
-        guard !mistakes.contains(where: { entry.holds($0.location) }) else { return }
-        do throws(StageError) {
-            _ = try context.stages.make(entry)
-        } catch {
-            mistake(error.description, at: entry.location)
-        }
     }
 
     private mutating func badRowRule(_ node: JobNode?) -> BadRowRule {
@@ -284,9 +274,8 @@ extension JobReader {
                 postpone("this build of sluice has no '\(entry.kind)' destination", at: entry.location)
             } else {
                 let known = context.sinks.map { $0.kind }
-                let hint = Suggestion.hint(for: entry.kind, in: known)
-                let rest = hint.isEmpty ? "; there are \(known.joined(separator: ", "))" : hint
-                mistake("unknown destination '\(entry.kind)'\(rest)", at: entry.location)
+                let hint = NearestName.hint(for: entry.kind, in: known, called: "destinations")
+                mistake("unknown destination '\(entry.kind)'\(hint)", at: entry.location)
             }
         }
         return entries
@@ -332,13 +321,6 @@ extension JobReader {
 extension JobNode {
     fileprivate var hasMapContent: Bool {
         if case .map = content { true } else { false }
-    }
-}
-
-extension StageEntry {
-    /// Whether a place lies in what was written for this stage.
-    fileprivate func holds(_ place: JobLocation) -> Bool {
-        place == location || argument.holds(place)
     }
 }
 

@@ -1,3 +1,4 @@
+import Conversion
 import PipelineCore
 
 /// What a value of the job file may look like: the one description that the linter and the JSON Schema both read.
@@ -128,7 +129,7 @@ extension Shape {
     var expected: String {
         switch self {
         case .text: "a text"
-        case .word(let words): Suggestion.alternatives(words)
+        case .word(let words): words.quotedAlternatives
         case .bool: "true or false"
         case .whole(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .positive: "a number above 0"
@@ -186,7 +187,8 @@ struct ShapeCheck {
         case .text, .any, .destination: break
         case .word(let words):
             guard let text = node.text, !words.contains(text) else { return }
-            let hint = node.interpolated.isEmpty ? Suggestion.hint(for: text, in: words) : ""
+            let nearest = node.interpolated.isEmpty ? NearestName.find(text, in: words) : nil
+            let hint = nearest.map { "; did you mean '\($0)'?" } ?? ""
             expect(shape, named: name, at: node, hint: hint)
         case .bool: if node.bool == nil { expect(shape, named: name, at: node) }
         case .whole(let range):
@@ -232,6 +234,8 @@ struct ShapeCheck {
             }
             if let refusal = field.refusal {
                 mistakes.append(JobMistake("'\(field.name)' cannot be written here: \(refusal)", at: member.location))
+            } else if field.isRequired, member.value.text == "" {
+                mistakes.append(JobMistake("'\(field.name)' is empty", at: member.value.location))
             } else if !member.value.isNull {
                 check(member.value, field.shape, named: field.name)
             } else if !field.shape.mayBeLeftEmpty || field.isRequired {
@@ -254,9 +258,8 @@ struct ShapeCheck {
         }
         guard let field = fields.first(where: { $0.name == member.name }) else {
             let known = fields.map(\.name)
-            let hint = Suggestion.hint(for: member.name, in: known)
-            let rest = hint.isEmpty ? "; there are \(known.joined(separator: ", "))" : hint
-            mistakes.append(JobMistake("unknown stage '\(member.name)'\(rest)", at: member.location))
+            let hint = NearestName.hint(for: member.name, in: known, called: "stages")
+            mistakes.append(JobMistake("unknown stage '\(member.name)'\(hint)", at: member.location))
             return
         }
         check(member.value, field.shape, named: field.name)
@@ -264,9 +267,8 @@ struct ShapeCheck {
 
     /// Reports a key nobody knows.
     mutating func unknown(_ member: JobMember, in name: String, known: [String]) {
-        let hint = Suggestion.hint(for: member.name, in: known)
-        let rest = hint.isEmpty ? "; known are \(known.joined(separator: ", "))" : hint
-        mistakes.append(JobMistake("unknown key '\(member.name)' in \(name)\(rest)", at: member.location))
+        let hint = NearestName.hint(for: member.name, in: known, called: "keys")
+        mistakes.append(JobMistake("unknown key '\(member.name)' in \(name)\(hint)", at: member.location))
     }
 
     private mutating func expect(_ shape: Shape, named name: String, at node: JobNode, hint: String = "") {
@@ -284,5 +286,14 @@ extension Shape {
         case .object, .list, .map: true
         default: false
         }
+    }
+}
+
+extension [String] {
+    /// `'a', 'b' or 'c'`.
+    var quotedAlternatives: String {
+        let quoted = map { "'\($0)'" }
+        guard quoted.count > 1, let last = quoted.last else { return quoted.joined() }
+        return quoted.dropLast().joined(separator: ", ") + " or " + last
     }
 }

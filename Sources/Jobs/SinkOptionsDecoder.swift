@@ -1,3 +1,4 @@
+import Conversion
 import PipelineCore
 
 /// Decodes a sink's options from the node they were written in.
@@ -88,8 +89,8 @@ struct SinkOptionsDecoder: Decoder {
     private func checkWord<Word: CaseIterable & RawRepresentable<String>>(_ type: Word.Type) throws {
         let words = Word.allCases.map(\.rawValue)
         guard let text = node.text, words.contains(text) else {
-            let hint = node.interpolated.isEmpty ? node.text.map { Suggestion.hint(for: $0, in: words) } : nil
-            throw mismatch(Suggestion.alternatives(words), hint: hint ?? "")
+            let nearest = node.interpolated.isEmpty ? node.text.flatMap { NearestName.find($0, in: words) } : nil
+            throw mismatch(words.quotedAlternatives, hint: nearest.map { "; did you mean '\($0)'?" } ?? "")
         }
     }
 }

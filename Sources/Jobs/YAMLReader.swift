@@ -67,6 +67,7 @@ struct YAMLReader {
 
     private mutating func members(_ mapping: Yams.Node.Mapping) throws(JobFileError) -> [JobMember] {
         var own: [JobMember] = []
+        var names: Set<String> = []
         var merged: [JobMember] = []
         for (key, value) in mapping {
             guard case .scalar(let name) = key else {
@@ -74,6 +75,10 @@ struct YAMLReader {
                     "a key must be a single word; put a key that holds ${…} in quotes",
                     at: location(key.mark)
                 )
+            }
+            // Yams takes `1` and `"1"` for two keys.
+            guard names.insert(name.string).inserted else {
+                throw JobFileError("the key '\(name.string)' is written twice in this map", at: location(key.mark))
             }
             let value = try node(value)
             guard name.string == "<<", name.style == .plain else {
@@ -86,7 +91,6 @@ struct YAMLReader {
             }
             merged += sources.flatMap(\.members)
         }
-        var names = Set(own.map(\.name))
         own += merged.filter { names.insert($0.name).inserted }
         return Self.joinedParentheses(own)
     }

@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test func `Flags make a job of one export that is not cut`() throws {
-        var flags = flags()
+        var flags = flags(fields: "Date,Cost,n,day")
         flags.setQuery("max_rows", "10", flag: "--max-rows")
         flags.addSetting("no_headers=true", flag: "--setting")
         flags.addSetting("report_type=a=b", flag: "--setting")
@@ -40,10 +40,10 @@ import Testing
         #expect(export.window.size == .all)
         #expect(
             JSONValue.object(export.query.object).description
-                == #"{"ds_id":"AW","ds_accounts":"123,456","fields":"Date,Cost","start_date":"2024-01-01","#
+                == #"{"ds_id":"AW","ds_accounts":"123,456","fields":"Date,Cost,n,day","start_date":"2024-01-01","#
                 + #""end_date":"yesterday","max_rows":10,"settings":{"no_headers":true,"report_type":"a=b"}}"#
         )
-        #expect(export.query.fieldIDs == ["Date", "Cost"])
+        #expect(export.query.fieldIDs == ["Date", "Cost", "n", "day"])
         #expect(export.stages.map(\.name) == ["cast", "select"])
         #expect(export.stages.first?.argument.members.map(\.name) == ["cost", "n", "day"])
         #expect(export.stages.first?.argument["cost"]?.text == "decimal(18,6)")
@@ -75,6 +75,20 @@ import Testing
         #expect(query.dsID == "AW")
         #expect(query.object["settings"] == ["n": .number(try #require(JSONNumber("1.50"))), "m": 2])
         #expect(query.fieldIDs == ["Date", "x"])
+    }
+
+    @Test func `References in a stage are read as in a job file`() throws {
+        var flags = flags()
+        flags.addStage("hash: {columns: [cost], key: \"${PEPPER}\"}", flag: "--stage")
+        let stage = try #require(try flags.job(JobFixtures.context()).exports.first?.stages.first)
+        #expect(stage.argument["key"]?.text == "s3cr3t")
+        #expect("\(stage)".contains("s3cr3t") == false)
+        flags.addStage("hash: {columns: [cost], key: \"${NONE}\"}", flag: "--stage")
+        #expect(
+            mistakes(flags) == [
+                "--stage:1:30: the environment variable NONE is not set; set it, or write ${NONE:-default}"
+            ]
+        )
     }
 
     @Test func `Mistakes name the flag or the file`() {

@@ -103,9 +103,9 @@ import Testing
         #expect(try fingerprint("columns: keep") != plain)
         #expect(try fingerprint("", start: "cache_minutes: 5, start_date: today") != plain)
         #expect(try fingerprint("window: {per_account: true}") != plain)
-        let staged = try fingerprint("stages: [{rename: {a: b, c: d}}]")
+        let staged = try fingerprint("stages: [{rename: {date: b, cost: d}}]")
         #expect(staged != plain)
-        #expect(try fingerprint("stages: [{rename: {c: d, a: b}}]") == staged)
+        #expect(try fingerprint("stages: [{rename: {cost: d, date: b}}]") == staged)
         let derived = try fingerprint("stages: [{derive: {a: x, b: a}}]")
         #expect(try fingerprint("stages: [{derive: {b: a, a: x}}]") != derived)
         let hash = "stages: [{hash: {columns: [a], key: \"${KEY}\"}}]"

@@ -57,7 +57,7 @@ import Testing
     @Test func `Keys are not replaced`() throws {
         #expect(
             JobFixtures.mistakes("name: job\n\"${ACCOUNT}\": 1\nexports: []\n") == [
-                "job.yaml:2:1: unknown key '${ACCOUNT}' in the job; known are name, api, time_zone, renamed_from, exports",
+                "job.yaml:2:1: unknown key '${ACCOUNT}' in the job; the keys are name, api, time_zone, renamed_from, exports",
                 "job.yaml:3:10: 'exports' is an empty list",
             ]
         )

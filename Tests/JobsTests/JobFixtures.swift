@@ -2,7 +2,7 @@ import Foundation
 import Jobs
 import PipelineCore
 
-/// The parts a test of the job file needs: sinks that only have options, stages that only have names.
+/// The parts a test of the job file needs: sinks that only have options.
 enum JobFixtures {
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures")
     static let isRecording = ProcessInfo.processInfo.environment["RECORD_FIXTURES"] != nil
@@ -18,21 +18,7 @@ enum JobFixtures {
         environment: [String: String] = environment,
         sinks: [any Sink.Type] = [CSVStub.self, NDJSONStub.self]
     ) -> JobContext {
-        JobContext(
-            environment: environment,
-            now: now,
-            sinks: sinks,
-            stages: StageCatalog(names: ["select", "rename", "cast"]) { entry throws(StageError) in
-                if entry.name == "cast", entry.argument.members.contains(where: { $0.name == "refused" }) {
-                    throw StageError(.schema, "cast: there is no column 'refused'")
-                }
-                return NoStage()
-            },
-            columnName: { id in
-                let name = id.lowercased().filter { $0.isLetter || $0.isNumber || $0 == "_" }
-                return name.isEmpty ? nil : name
-            }
-        )
+        JobContext(environment: environment, now: now, sinks: sinks)
     }
 
     static func parse(_ text: String, environment: [String: String] = environment) throws(JobFileError) -> Job {
@@ -67,11 +53,6 @@ enum JobFixtures {
             return error.mistakes.map(\.description)
         }
     }
-}
-
-struct NoStage: Stage {
-    struct Refused: Error {}
-    func bind(to input: Schema) throws(StageError) -> any BoundStage { throw StageError(.schema, "a stub") }
 }
 
 enum Quoting: String, Decodable, CaseIterable { case minimal, all, nonnumeric }

@@ -1,0 +1,62 @@
+import Conversion
+import PipelineCore
+import SupermetricsAPI
+
+/// Tries the stages of an export on the columns its query alone shows, so that a wrong name is found before any request.
+///
+/// Column types are known to the API only; here all are text, which select, drop, rename and cast do not mind.
+enum StageLint {
+    private static let blindToTypes: Set = ["select", "drop", "rename", "cast"]
+
+    /// What is wrong with the stages: of each whether it can read its arguments, and the first that does not fit the
+    /// columns which reach it.
+    static func mistakes(of export: Export) -> [JobMistake] {
+        var mistakes: [JobMistake] = []
+        var columns = columns(of: export)
+        for entry in export.stages where Stages.names.contains(entry.name) {
+            do throws(StageError) {
+                let stage = try entry.stage()
+                guard blindToTypes.contains(entry.name), let input = columns else {
+                    columns = nil
+                    continue
+                }
+                columns = nil
+                columns = try stage.bind(to: input).output
+            } catch {
+                mistakes.append(mistake(error, of: entry))
+            }
+        }
+        return mistakes
+    }
+
+    /// The columns that reach the first stage; nil where the query alone does not tell.
+    private static func columns(of export: Export) -> Schema? {
+        let query = export.query
+        let isPlain: Bool =
+            switch query.object["fields"] {
+            case .string: true
+            case .array(let elements): elements.allSatisfy { $0.textValue != nil }
+            default: false
+            }
+        guard isPlain, query.object["compare_type"] == nil,
+            export.stages.allSatisfy({ Stages.names.contains($0.name) }),
+            var schema = try? Schema(landing: query.fieldIDs.map { LandedField(id: $0) }, naming: export.columns)
+        else { return nil }
+        if export.window.perAccount {
+            schema.columns.append(Column(name: ColumnName.reservedPrefix + "account", type: .text))
+        }
+        return schema
+    }
+
+    private static func mistake(_ error: StageError, of entry: StageEntry) -> JobMistake {
+        let references = entry.argument.references
+        guard references.isEmpty else {
+            let values = references.joined(separator: ", ")
+            return JobMistake(
+                "the stage '\(entry.name)' does not fit, for a reason that would show \(values)",
+                at: entry.location
+            )
+        }
+        return JobMistake(error.description, at: entry.location)
+    }
+}
