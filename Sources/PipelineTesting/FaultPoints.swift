@@ -1,5 +1,8 @@
 /// The places at which a test may stop the process, by the name they pass to `FaultPoint`.
 public enum FaultPoints {
+    /// Of a query, once its handle is noted and before it is sent.
+    public static let query = ["query.recorded"]
+
     /// Of a window written into a folder, in the order in which one load passes them.
     public static let folderWindow = [
         "file.part.before-sync", "file.part.after-sync", "file.window.before-rename", "file.window.after-rename",

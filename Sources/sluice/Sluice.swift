@@ -23,6 +23,7 @@ import Foundation
     static let version = "0.1.0"
 
     static func main() async {
+        FaultInjection.install()
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
