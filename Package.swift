@@ -10,6 +10,8 @@ struct Room {
     var exclude: [String] = []
     /// Further rooms and products its tests use.
     var tests: [Target.Dependency] = []
+    /// Files beside its tests that are read by path.
+    var testFiles: [String] = []
 }
 
 func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
@@ -39,7 +41,7 @@ let rooms = [
     Room(
         name: "Jobs", rooms: ["PipelineCore", "Extraction", "Conversion", "SupermetricsAPI"],
         products: [crypto, product("Yams", "Yams"), product("Logging", "swift-log")],
-        tests: ["PipelineTesting", "Sandbox"]),
+        tests: ["PipelineTesting", "Sandbox"], testFiles: ["Fixtures"]),
 ]
 
 /// One sink, a folder under sinks/. A new sink is a new line here and one in Sources/sluice/InstalledSinks.swift.
@@ -94,7 +96,8 @@ for room in rooms {
         .testTarget(
             name: room.name + "Tests",
             dependencies: [.init(stringLiteral: room.name)] + room.rooms.map { .init(stringLiteral: $0) }
-                + room.products + room.tests))
+                + room.products + room.tests,
+            exclude: room.testFiles))
 }
 
 for sink in sinks {

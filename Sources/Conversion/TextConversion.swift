@@ -23,21 +23,13 @@ extension CellConversion {
         let found = start..<syntax.position
         guard syntax.isAtEnd(bytes.span) else { throw misfit }
         switch bytes[start] {
-        case UInt8(ascii: "{"), UInt8(ascii: "["): return try json(asWritten: found, in: &bytes)
+        case UInt8(ascii: "{"), UInt8(ascii: "["): return Cell(.json, over: found)
         case UInt8(ascii: "\""):
             let text = found.dropFirst().dropLast()
             return Cell(bytes[text].contains(UInt8(ascii: "\\")) ? .escaped : .text, over: text)
         case UInt8(ascii: "t"), UInt8(ascii: "f"): return Cell(.bool, over: found)
         case UInt8(ascii: "n"): return .null
         default: return Cell(.number, over: found)
-        }
-    }
-
-    /// The array or object, without the line breaks that may stand between its values: a cell may land in a line.
-    private func json(asWritten found: Range<Int>, in bytes: inout [UInt8]) throws(Misfit) -> Cell {
-        guard bytes[found].contains(where: { $0 < 0x20 }) else { return Cell(.json, over: found) }
-        return try bytes.cell(.json) { bytes in
-            for index in found where bytes[index] >= 0x20 { bytes.append(bytes[index]) }
         }
     }
 }

@@ -229,7 +229,7 @@ final class QueryCalls {
         let response = try await queries.status(of: query.scheduleID, offsetStart: 0, offsetEnd: 0, options: options)
         var bytes: [UInt8] = []
         while let chunk = try await response.body.next() {
-            chunk.withBytes { span in unsafe span.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) } }
+            chunk.withBytes { span in unsafe span.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) } }
             guard bytes.count <= 16 << 20 else {
                 throw response.violation("an answer of one row is longer than 16 MiB", isTransient: false)
             }

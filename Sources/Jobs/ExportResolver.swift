@@ -7,7 +7,6 @@ import SupermetricsAPI
 /// query.
 struct ExportResolver {
     let job: Job
-    let stages: StageCatalog
     let client: SupermetricsClient
     let now: @Sendable () -> Timestamp
 
@@ -37,12 +36,12 @@ struct ExportResolver {
                 at: export.location)
         }
         var made: [any Stage] = []
-        for entry in export.stages { made.append(try stages.make(entry)) }
+        for entry in export.stages { made.append(try entry.stage()) }
         let spec = ExportSpec(
             id: ExportID(job: job.renamedFrom ?? job.name, export: export.renamedFrom ?? export.name),
             name: export.name, query: export.query.withoutDates, range: range, size: size,
             perAccount: export.window.perAccount, lookback: export.window.lookback, stages: made,
-            naming: export.keepsColumnNames ? .keep : .snakeCase, fingerprint: fingerprint(of: export),
+            naming: export.columns, fingerprint: export.fingerprint.text,
             rules: rules(of: export))
         return Resolved(spec: spec, accounts: accounts)
     }
@@ -126,19 +125,7 @@ struct ExportResolver {
         return ids.filter { seen.insert($0).inserted }
     }
 
-    // MARK: Fingerprint and rules
-
-    private func fingerprint(of export: Export) -> String {
-        var query = export.query.withoutDates
-        if export.window.perAccount { query["ds_accounts"] = nil }
-        let stages = JSONValue.array(
-            export.stages.map { .object([$0.name: $0.argument.json.canonical]) })
-        return Fingerprint(
-            query: JSONValue.object(query.canonical).serialized, stages: stages.serialized,
-            columns: Array((export.keepsColumnNames ? "keep" : "").utf8),
-            contract: export.contract.map { JSONValue.object($0.canonical).serialized } ?? []
-        ).text
-    }
+    // MARK: Rules
 
     private func rules(of export: Export) -> LoadRules {
         LoadRules(

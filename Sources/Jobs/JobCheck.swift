@@ -38,7 +38,7 @@ extension JobRun {
             if case .named(let ids) = export.query.accounts, !export.query.accounts.needsResolving {
                 let accounts = try await client.accounts.list(dsID: export.query.dsID).accounts.map(\.id)
                 for id in ids where !accounts.contains(id) {
-                    let nearest = Suggestion.hint(for: id, in: accounts)
+                    let nearest = NearestName.hint(for: id, in: accounts, called: "accounts")
                     findings.append(
                         CheckFinding(
                             state: .failure(.usage), text: "\(place): no login reaches account '\(id)'\(nearest)"))
@@ -58,7 +58,7 @@ extension JobRun {
         var landed: [LandedField] = []
         for id in export.query.fieldIDs {
             guard let field = byID[id.lowercased()] else {
-                let nearest = Suggestion.hint(for: id, in: known.map(\.id))
+                let nearest = NearestName.hint(for: id, in: known.map(\.id), called: "fields")
                 findings.append(
                     CheckFinding(
                         state: .failure(.usage),
@@ -70,9 +70,9 @@ extension JobRun {
         }
         guard findings.isEmpty else { return findings }
         do throws(StageError) {
-            let schema = try Schema(landing: landed, naming: export.keepsColumnNames ? .keep : .snakeCase)
+            let schema = try Schema(landing: landed, naming: export.columns)
             var made: [any Stage] = []
-            for entry in export.stages { made.append(try stages.make(entry)) }
+            for entry in export.stages { made.append(try entry.stage()) }
             _ = try BoundPipeline(reading: schema, through: made)
         } catch {
             findings.append(CheckFinding(state: .failure(.usage), text: "\(place): \(error)"))
@@ -85,7 +85,7 @@ extension JobRun {
     ) async -> CheckFinding {
         let place = "export '\(export.name)'"
         do {
-            let resolver = ExportResolver(job: job, stages: stages, client: client, now: now)
+            let resolver = ExportResolver(job: job, client: client, now: now)
             let spec = try? await resolver.resolve(export).spec
             let resolved = spec.map { entry.withPath(of: $0, chosen: nil) } ?? entry
             return try await withSinks([resolved], installed: installed) { sinks in

@@ -61,7 +61,7 @@ extension JobRun {
     }
 
     private func plan(_ export: Export, _ client: SupermetricsClient) async throws -> ExportPlan {
-        let resolved = try await ExportResolver(job: job, stages: stages, client: client, now: now).resolve(export)
+        let resolved = try await ExportResolver(job: job, client: client, now: now).resolve(export)
         let entries = export.into.map { $0.withPath(of: resolved.spec, chosen: options.plan.chosen) }
         return try await withSinks(entries, installed: installed) { sinks in
             var states: [SinkState] = []

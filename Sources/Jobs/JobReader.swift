@@ -17,7 +17,9 @@ struct JobReader {
     ///
     /// - Throws: `JobFileError` with every mistake.
     mutating func job(_ root: JobNode) throws(JobFileError) -> Job {
-        checkShape(root, .object(JobFormat.job), named: "the job")
+        var shape = ShapeCheck()
+        shape.check(root, .object(JobFormat.job), named: "the job")
+        mistakes += shape.mistakes
         if let node = root["renamed_from"] { postpone("'renamed_from' is not supported yet", at: node.location) }
         let zone = timeZone(root["time_zone"])
         let api = apiSettings(root["api"])
@@ -35,13 +37,6 @@ struct JobReader {
             exports: exports,
             unsupported: unsupported
         )
-    }
-
-    /// Checks the shape of a value that stands alone, such as a stage given as a flag.
-    mutating func checkShape(_ node: JobNode, _ shape: Shape, named name: String) {
-        var check = ShapeCheck()
-        check.check(node, shape, named: name)
-        mistakes += check.mistakes
     }
 
     private mutating func mistake(_ message: String, at location: JobLocation) {

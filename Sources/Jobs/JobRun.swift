@@ -1,3 +1,4 @@
+import Conversion
 import Extraction
 import Foundation
 package import PipelineCore
@@ -9,8 +10,6 @@ package struct JobRun: Sendable {
     package var job: Job
     /// The kinds of destinations there are.
     package var installed: [any Sink.Type]
-    /// The stages there are.
-    package var stages: StageCatalog
     /// What the user asked.
     package var options: RunOptions
     /// Who asks the API.
@@ -25,14 +24,13 @@ package struct JobRun: Sendable {
     package var now: @Sendable () -> Timestamp
 
     package init(
-        job: Job, installed: [any Sink.Type], stages: StageCatalog, options: RunOptions, credential: Credential,
+        job: Job, installed: [any Sink.Type], options: RunOptions, credential: Credential,
         cores: Int = ProcessInfo.processInfo.activeProcessorCount, clock: any Clock<Duration> = ContinuousClock(),
         now: @escaping @Sendable () -> Timestamp = { Timestamp.now },
         report: @escaping @Sendable (RunEvent) -> Void = { _ in }
     ) {
         self.job = job
         self.installed = installed
-        self.stages = stages
         self.options = options
         self.credential = credential
         self.cores = cores
@@ -71,8 +69,7 @@ package struct JobRun: Sendable {
         for name in options.exports where !job.exports.contains(where: { $0.name == name }) {
             let names = job.exports.map(\.name)
             throw JobFileError(
-                "there is no export '\(name)'\(Suggestion.hint(for: name, in: names)); the job has"
-                    + " \(names.joined(separator: ", "))",
+                "there is no export '\(name)'\(NearestName.hint(for: name, in: names, called: "exports"))",
                 at: JobLocation("--export"))
         }
         guard job.unsupported.isEmpty else { throw JobFileError(job.unsupported) }
@@ -118,9 +115,7 @@ package struct JobRun: Sendable {
     private func run(_ export: Export, _ resources: RunResources, _ deadline: Timestamp?) async -> ExportRun.Outcome {
         var outcome = ExportRun.Outcome(summary: ExportSummary(name: export.name))
         do {
-            let resolved = try await ExportResolver(
-                job: job, stages: stages, client: resources.client, now: now
-            ).resolve(export)
+            let resolved = try await ExportResolver(job: job, client: resources.client, now: now).resolve(export)
             let entries = export.into.map { $0.withPath(of: resolved.spec, chosen: options.plan.chosen) }
             try await withSinks(entries, installed: installed) { sinks in
                 let run = ExportRun(

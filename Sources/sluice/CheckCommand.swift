@@ -33,7 +33,7 @@ struct CheckCommand: AsyncParsableCommand {
             return
         }
         let run = JobRun(
-            job: job, installed: installedSinks, stages: .standard, options: RunOptions(),
+            job: job, installed: installedSinks, options: RunOptions(),
             credential: try connection.credential(environment: setup.environment))
         var failures: [FailureKind] = []
         do {

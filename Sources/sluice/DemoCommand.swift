@@ -47,7 +47,7 @@ struct DemoCommand: AsyncParsableCommand {
             }
             job.api.baseURL = sandbox.baseURL
             let run = JobRun(
-                job: job, installed: installedSinks, stages: .standard, options: RunOptions(),
+                job: job, installed: installedSinks, options: RunOptions(),
                 credential: try .apiKey(sandbox.apiKey))
             return try await setup.run(run, display, summaryPath: nil, tableOnOutput: true)
         }

@@ -76,7 +76,7 @@ struct ExportCommand: AsyncParsableCommand {
         options.beforeStages = beforeStages
         options.waits = wait
         let run = JobRun(
-            job: job, installed: installedSinks, stages: .standard, options: options,
+            job: job, installed: installedSinks, options: options,
             credential: try connection.credential(environment: setup.environment))
         let code = try await setup.run(run, display, summaryPath: summary, tableOnOutput: into != "-")
         guard code == 0 else { throw ExitCode(code) }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Conversion
 import Foundation
 import Jobs
 import Logging
@@ -12,9 +11,7 @@ struct JobSetup {
 
     /// What reading a job needs from outside the file.
     var context: JobContext {
-        JobContext(
-            environment: environment, now: .now, sinks: installedSinks, stages: .standard,
-            columnName: { ColumnName.normalized($0) })
+        JobContext(environment: environment, now: .now, sinks: installedSinks)
     }
 
     /// Reads a job file and lets flags and environment override where the API is.

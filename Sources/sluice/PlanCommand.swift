@@ -39,7 +39,7 @@ enum PlanOutput {
     ) async throws {
         let setup = JobSetup()
         let run = JobRun(
-            job: try setup.job(at: path, connection), installed: installedSinks, stages: .standard,
+            job: try setup.job(at: path, connection), installed: installedSinks,
             options: try selection.runOptions(), credential: connection.credentialIfNeeded(setup.environment))
         let plans: [ExportPlan]
         do {

@@ -44,7 +44,7 @@ struct RunCommand: AsyncParsableCommand {
         options.waits = wait
         options.maxMinutes = maxMinutes
         let run = JobRun(
-            job: job, installed: installedSinks, stages: .standard, options: options,
+            job: job, installed: installedSinks, options: options,
             credential: try connection.credential(environment: setup.environment))
         let code = try await setup.run(run, display, summaryPath: summary, tableOnOutput: true)
         guard code == 0 else { throw ExitCode(code) }

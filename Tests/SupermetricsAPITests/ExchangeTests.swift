@@ -32,9 +32,7 @@ struct ExchangeTests {
                 while let chunk = try await response.body.next() {
                     #expect(chunk.count > 0)
                     chunk.withBytes { span in
-                        for offset in span.byteOffsets {
-                            read.append(unsafe span.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
-                        }
+                        for index in span.indices { read.append(span[index]) }
                     }
                 }
                 #expect(read == bytes)

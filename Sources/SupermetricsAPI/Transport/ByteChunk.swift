@@ -12,7 +12,7 @@ public struct ByteChunk: Sendable {
     /// - Parameter body: reads the bytes; the span must not outlive the call.
     /// - Returns: what `body` returns.
     /// - Throws: what `body` throws.
-    public func withBytes<R, Failure: Error>(_ body: (RawSpan) throws(Failure) -> R) throws(Failure) -> R {
-        try body(buffer.readableBytesSpan)
+    public func withBytes<R, Failure: Error>(_ body: (Span<UInt8>) throws(Failure) -> R) throws(Failure) -> R {
+        try body(buffer.readableBytesUInt8Span)
     }
 }
