@@ -86,19 +86,30 @@ enum FileSystem {
     ///
     /// - Returns: The folders that were not there, outermost first.
     @discardableResult static func makeFolders(_ path: String) throws(SinkError) -> [String] {
+        if try makeFolder(path) { return [path] }
+        guard try kind(path) == nil else { return [] }
+        let around = try makeFolders(parent(path))
+        // Whoever else makes it meanwhile made it, but where it cannot be made at all there is no third try.
+        if try makeFolder(path) { return around + [path] }
+        guard try kind(path) == .folder else {
+            throw FileFailure(action: "create the folder", path: path, number: ENOENT).error
+        }
+        return around
+    }
+
+    /// Makes one folder; false where it is there or the folder around it is not.
+    private static func makeFolder(_ path: String) throws(SinkError) -> Bool {
         if unsafe mkdir(path, 0o777) == 0 {
             try sync(folder: parent(path))
-            return [path]
+            return true
         }
-        switch errno {
-        case EEXIST:
-            guard try kind(path) == .folder else {
-                throw FileFailure(action: "create the folder", path: path, number: ENOTDIR).error
-            }
-            return []
-        case ENOENT where path != "/": return try makeFolders(parent(path)) + makeFolders(path)
-        default: throw FileFailure.last("create the folder", path).error
+        guard errno == EEXIST || errno == ENOENT && path != "/" else {
+            throw FileFailure.last("create the folder", path).error
         }
+        if errno == EEXIST, try kind(path) != .folder {
+            throw FileFailure(action: "create the folder", path: path, number: ENOTDIR).error
+        }
+        return false
     }
 
     static func rename(_ from: String, to: String) throws(SinkError) {

@@ -13,7 +13,8 @@ struct Spool: Sendable {
 /// A run that writes windows to standard output, in the order of the plan, each when it is whole and those before it
 /// are written.
 ///
-/// Nothing can be taken back there: what a run that fails has written is a row of whole windows from the first on.
+/// Nothing can be taken back there: what a run that fails has written is a row of whole windows from the first on. The
+/// process ignores SIGPIPE from then on.
 final class StreamRun: SinkRun {
     private let files: FileTarget
     private let writer: StreamWriter
@@ -36,6 +37,8 @@ final class StreamRun: SinkRun {
         guard request.shard == nil else {
             throw SinkError(.configuration, "standard output is written by one whole run; use a folder with --shard")
         }
+        // A reader that goes away is to be an error, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
         let folder = try SpoolFolder.make()
         defer { try? FileSystem.removeTree(folder) }
         let run = StreamRun(output, files, spoolFolder: folder)
