@@ -211,8 +211,14 @@ enum FileSystem {
     }
 
     /// Writes a small file so that it is there whole or not at all, and durably.
-    static func replace(_ path: String, with bytes: [UInt8]) throws(SinkError) {
-        let beside = path + ".new"
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - bytes: Its content.
+    ///   - draft: Where it is written first, on the same file system; beside the file unless given.
+    /// - Throws: `SinkError` where it cannot be written; the old content then stays.
+    static func replace(_ path: String, with bytes: [UInt8], draft: String? = nil) throws(SinkError) {
+        let beside = draft ?? path + ".new"
         let file = try open(beside, O_WRONLY | O_CREAT | O_TRUNC, to: "create")
         try write(bytes.span, to: file, beside)
         try sync(file, beside)

@@ -2,9 +2,10 @@ import Glibc
 import PipelineCore
 import Synchronization
 
-/// The rows of a window on their way to standard output, in a file without a name.
+/// The rows of a window on their way to standard output.
 struct Spool: Sendable {
-    let file: Descriptor
+    let folder: String
+    let path: String
     let count: Int
     let plainCount: Int
     let crc: UInt32
@@ -75,7 +76,6 @@ final class StreamRun: SinkRun {
             let checkpoint = try await body(session)
             try Task.checkCancellation()
             try await writer.deliver(session.finishSpool(), of: load.window)
-            await session.abandon()
             attempts.withLock { $0.removeAll { $0.window.id == load.window.id } }
             return checkpoint
         } catch {
@@ -166,15 +166,16 @@ private actor StreamWriter {
     }
 
     private func copy(_ spool: Spool) throws {
+        let file = try FileSystem.open(spool.path, O_RDONLY, to: "read")
         var (buffer, left) = ([UInt8](), spool.count)
-        lseek(spool.file.raw, 0, SEEK_SET)
         while left > 0 {
             try Task.checkCancellation()
-            try FileSystem.read(min(left, 256 << 10), from: spool.file, "the spool of \(Self.name)", into: &buffer)
-            guard !buffer.isEmpty else { throw SinkError(.destination, "the spool of \(Self.name) was cut; run again") }
+            try FileSystem.read(min(left, 256 << 10), from: file, spool.path, into: &buffer)
+            guard !buffer.isEmpty else { throw SinkError(.destination, "\(spool.path) was cut; run again") }
             try write(buffer)
             left -= buffer.count
         }
+        try FileSystem.removeTree(spool.folder)
     }
 
     private func write(_ bytes: [UInt8]) throws(SinkError) {

@@ -173,6 +173,56 @@ import Testing
         #expect(try folder.text("lake/window=2024-01-01..2024-01-07/part-0.txt.gz").contains("|old\n"))
     }
 
+    @Test func aReplaceTakesNothingAwayThatIsNotItsOwn() async throws {
+        try await loader.run([.week(0), .week(1)], notes: ["old"])
+        let lake = folder.path + "/lake/"
+        try FileManager.default.copyItem(
+            atPath: lake + Window.week(1).folderPath,
+            toPath: lake + "window=kept by hand"
+        )
+        try await loader.sink.withRun(RunRequest(export: Loader.export, runID: "r")) { run in
+            try await run.begin(loader.plan([.week(0)], replacesAll: true))
+            try await loader.load(run, .week(0), ["new"])
+            return true
+        }
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: lake).sorted() == [
+                "_manifest.json", Window.week(0).folderPath, "window=kept by hand",
+            ]
+        )
+        #expect(try await loader.sink.ledger(of: Loader.export).checkpoints.count == 1, "a copy is not a window")
+    }
+
+    /// As a kill between the rename and the end of the window's notes leaves it.
+    @Test func anAttemptThatACheckpointTellsOfIsOver() async throws {
+        try await loader.run([.week(0)], notes: ["x"])
+        func attempt(_ id: String) -> Attempt {
+            Attempt(
+                window: .week(0),
+                scheduleID: id,
+                days: nil,
+                accounts: [],
+                fingerprint: "f1",
+                startedAt: loader.createdAt,
+                runID: "run-1"
+            )
+        }
+        for id in ["schedule-1", "schedule-2"] { try lake().workspace.record(attempt(id)) }
+        #expect(try await loader.sink.ledger(of: Loader.export).attempts == [attempt("schedule-2")])
+    }
+
+    @Test func acceptingLeavesNoDraft() async throws {
+        try await loader.run([.week(0)], notes: ["x"])
+        let before = try folder.listing("lake")
+        try await loader.sink.withRun(RunRequest(export: Loader.export, runID: "r")) { run in
+            var plan = loader.plan([.week(0)])
+            plan.accepted = [Window.week(0).id]
+            try await run.begin(plan)
+            return true
+        }
+        #expect(try folder.listing("lake") == before)
+    }
+
     @Test func aCheckLeavesNothing() async throws {
         #expect(try await loader.sink.check() == [])
         #expect(try folder.listing() == [])

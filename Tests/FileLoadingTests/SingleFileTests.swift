@@ -15,7 +15,7 @@ import Testing
 
     @Test(arguments: ["out.txt.gz", "out.txt"])
     func manyWindowsMakeOneFileInTheOrderOfThePlan(_ name: String) async throws {
-        let windows = (0..<200).map { Window.week($0) }
+        let windows = (0..<60).map { Window.week($0) }
         let loader = try Loader(sink: LineSink(folder.path + "/deep/er/" + name))
         try await loader.run(windows, loading: windows.reversed(), notes: ["x", "y"])
         let wanted = "window|note\n" + windows.map { "\($0)|x\n\($0)|y\n" }.joined()
