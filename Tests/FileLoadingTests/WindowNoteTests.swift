@@ -95,7 +95,7 @@ import Testing
         #expect(try folder.text("lake/_manifest.json").contains(Self.digest))
     }
 
-    /// printf 'window|note\n2024-01-01..2024-01-07|x\n' | sha256sum
+    // printf 'window|note\n2024-01-01..2024-01-07|x\n' | sha256sum
     static let digest = "9655e948ccfd422616f6bc55f4cb4cb9a524e21d420682ab70563d56b31f378f"
 
     @Test(arguments: [("{}", "damaged"), ("not JSON", "damaged"), (#"{"version": 2}"#, "version 2")])
