@@ -108,7 +108,7 @@ public struct CSVRenderer: Sendable {
                 }
             case .escaped:
                 scratch.removeAll(keepingCapacity: true)
-                JSONText.appendUnescaped(bytes, cell.range, to: &scratch)
+                JSONText.appendUnescaped(bytes.extracting(cell.range), to: &scratch)
                 output = text(scratch.span, 0..<scratch.count, to: output)
             case .raw, .json:
                 output = text(bytes, cell.range, to: output)

@@ -256,13 +256,14 @@ enum JSONScanner {
                 if isObject {
                     let name = try memberName(bytes, &position, limit: limit)
                     fault = fault ?? name.fault
+                    skipSpace(bytes, &position)
                 }
                 break
             }
         }
     }
 
-    /// Moves past the name of a member, its colon and the space behind.
+    /// Moves past the name of a member and its colon.
     ///
     /// - Returns: The end of the name's string, which begins one behind `position` at the call.
     static func memberName(_ bytes: Span<UInt8>, _ position: inout Int, limit: Int) throws(ScanStop) -> StringEnd {
@@ -272,7 +273,6 @@ enum JSONScanner {
         skipSpace(bytes, &position)
         guard bytes[position] == UInt8(ascii: ":") else { throw unexpected(position, limit: limit) }
         position += 1
-        skipSpace(bytes, &position)
         return end
     }
 }

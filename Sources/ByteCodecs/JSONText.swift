@@ -1,68 +1,56 @@
-/// The text inside JSON strings (RFC 8259 §7), and back.
+/// The text of JSON strings (RFC 8259 §7), read and written.
 public enum JSONText {
-    /// Appends the text that the inside of a valid JSON string stands for.
+    /// Appends the text that the inside of a JSON string stands for.
     ///
     /// - Parameters:
-    ///   - bytes: Holds the inside of a string; every escape in it is valid, and surrogates come in pairs.
-    ///   - range: Where the inside stands.
+    ///   - inside: What stands between the quotes; every escape in it is valid, and surrogates come in pairs.
     ///   - text: Takes the UTF-8.
-    public static func appendUnescaped(_ bytes: Span<UInt8>, _ range: Range<Int>, to text: inout [UInt8]) {
-        text.reserveCapacity(text.count + range.count)
-        var position = range.lowerBound
-        while position < range.upperBound {
-            let byte = bytes[position]
-            guard byte == UInt8(ascii: "\\"), position + 1 < range.upperBound else {
-                text.append(byte)
-                position += 1
-                continue
-            }
-            let letter = bytes[position + 1]
-            position += 2
-            switch letter {
+    public static func appendUnescaped(_ inside: Span<UInt8>, to text: inout [UInt8]) {
+        var position = 0
+        while position < inside.count {
+            let escape = firstBackslash(inside, from: position)
+            text.append(inside, position..<escape)
+            guard escape + 1 < inside.count else { return }
+            position = escape + 2
+            switch inside[escape + 1] {
             case UInt8(ascii: "b"): text.append(0x08)
             case UInt8(ascii: "f"): text.append(0x0C)
             case UInt8(ascii: "n"): text.append(0x0A)
             case UInt8(ascii: "r"): text.append(0x0D)
             case UInt8(ascii: "t"): text.append(0x09)
             case UInt8(ascii: "u"):
-                var scalar = codeUnit(bytes, position, below: range.upperBound)
+                var scalar = codeUnit(inside, position)
                 position += 4
                 if scalar & 0xFC00 == 0xD800 {
-                    let low = codeUnit(bytes, position + 2, below: range.upperBound)
-                    scalar = 0x10000 + (scalar & 0x3FF) << 10 + (low & 0x3FF)
+                    scalar = 0x10000 + (scalar & 0x3FF) << 10 + (codeUnit(inside, position + 2) & 0x3FF)
                     position += 6
                 }
                 appendUTF8(scalar, to: &text)
-            default: text.append(letter)
+            case let letter: text.append(letter)
             }
         }
     }
 
-    /// Appends text as a JSON string, its quotes included.
+    /// Appends text as a JSON string, quotes included, with no more escapes than JSON demands.
     ///
     /// - Parameters:
     ///   - text: UTF-8 of any content.
     ///   - json: Takes the string.
-    public static func appendQuoted(_ text: [UInt8], to json: inout [UInt8]) {
+    public static func appendQuoted(_ text: Span<UInt8>, to json: inout [UInt8]) {
         json.append(UInt8(ascii: "\""))
-        ByteWriter.append(to: &json, room: 6 * text.count) { writer in
-            writer = appendEscaped(text.span, 0..<text.count, to: writer)
-        }
+        ByteWriter.append(to: &json, room: 6 * text.count) { writer in writer = appendEscaped(text, to: writer) }
         json.append(UInt8(ascii: "\""))
     }
 
     /// Appends text as the inside of a JSON string; there must be room for six bytes for each of its bytes.
     @inline(never)
-    static func appendEscaped(_ bytes: Span<UInt8>, _ range: Range<Int>, to output: ByteWriter) -> ByteWriter {
+    static func appendEscaped(_ text: Span<UInt8>, to output: ByteWriter) -> ByteWriter {
         var output = output
-        for position in range {
-            let byte = bytes[position]
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): break
-            case 0x20...:
+        for position in text.indices {
+            let byte = text[position]
+            if byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
                 output.append(byte)
                 continue
-            default: break
             }
             output.append(UInt8(ascii: "\\"))
             switch byte {
@@ -83,16 +71,33 @@ public enum JSONText {
         return output
     }
 
-    static func unescaped(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
-        var text: [UInt8] = []
-        appendUnescaped(bytes, range, to: &text)
-        return text
+    /// Appends a JSON value without its line breaks, which can only be white space between its parts.
+    @inline(never)
+    static func appendOnOneLine(_ json: Span<UInt8>, to output: ByteWriter) -> ByteWriter {
+        var output = output
+        for position in json.indices where json[position] != 0x0A && json[position] != 0x0D {
+            output.append(json[position])
+        }
+        return output
     }
 
-    private static func codeUnit(_ bytes: Span<UInt8>, _ start: Int, below end: Int) -> UInt32 {
+    private static func firstBackslash(_ bytes: Span<UInt8>, from start: Int) -> Int {
+        var position = start
+        while position + 8 <= bytes.count {
+            let matches = Word.matches(bytes.word(position), Word.all(UInt8(ascii: "\\")))
+            if matches != 0 { return position + Word.firstMatch(matches) }
+            position += 8
+        }
+        while position < bytes.count, bytes[position] != UInt8(ascii: "\\") { position += 1 }
+        return position
+    }
+
+    /// The four hexadecimal digits from `start`; places past the end count as 0.
+    private static func codeUnit(_ bytes: Span<UInt8>, _ start: Int) -> UInt32 {
         var value: UInt32 = 0
-        for position in start..<start + 4 where position < end {
-            value = value << 4 | (JSONScanner.hexadecimalDigit(bytes[position]) ?? 0)
+        for position in start..<start + 4 {
+            value <<= 4
+            if position < bytes.count { value |= JSONScanner.hexadecimalDigit(bytes[position]) ?? 0 }
         }
         return value
     }

@@ -3,7 +3,7 @@ public import PipelineCore
 /// Renders batches as NDJSON: one JSON object per row and line, its members in column order.
 ///
 /// A column of type `text`, `date` or `timestamp` holds strings and nulls alone; in other columns a value keeps the
-/// form it has. Numbers keep their own digits.
+/// form it has. Numbers keep their own digits; JSON is kept as written but for line breaks, which are space there.
 public struct NDJSONRenderer: Sendable {
     /// What is the same in every row for one column.
     private struct Member {
@@ -23,7 +23,7 @@ public struct NDJSONRenderer: Sendable {
         for (index, column) in schema.columns.enumerated() {
             let offset = names.count
             names.append(index == 0 ? UInt8(ascii: "{") : UInt8(ascii: ","))
-            JSONText.appendQuoted(Array(column.name.utf8), to: &names)
+            JSONText.appendQuoted(Array(column.name.utf8).span, to: &names)
             names.append(UInt8(ascii: ":"))
             let isString = column.type == .text || column.type == .date || column.type == .timestamp
             members.append(Member(offset: offset, count: names.count - offset, isString: isString))
@@ -87,10 +87,10 @@ public struct NDJSONRenderer: Sendable {
                 }
             case .json where !member.isString:
                 output.append(names, member.offset, member.count)
-                output.append(bytes, cell.offset, cell.length)
+                output = JSONText.appendOnOneLine(bytes.extracting(cell.range), to: output)
             case .raw, .json:
                 output.append(names, member.offset, member.count &+ 1)
-                output = JSONText.appendEscaped(bytes, cell.range, to: output)
+                output = JSONText.appendEscaped(bytes.extracting(cell.range), to: output)
                 output.append(UInt8(ascii: "\""))
             }
         }

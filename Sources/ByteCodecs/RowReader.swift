@@ -91,10 +91,10 @@ public struct RowReader: Sendable {
     ///   - offset: How many bytes of the chunk are taken; 0 for a new chunk, and then left to the reader.
     /// - Returns: The next event; nil when the whole chunk is taken.
     /// - Throws: `ReadError` where the body cannot be read; only `abandonBody` may follow.
-    public mutating func next(from chunk: RawSpan, at offset: inout Int) throws(ReadError) -> ReadEvent? {
+    public mutating func next(from chunk: Span<UInt8>, at offset: inout Int) throws(ReadError) -> ReadEvent? {
         while true {
             if filled >= retryAt, let event = try advance() { return event }
-            let count = min(chunk.byteCount - offset, RowReader.pieceSize)
+            let count = min(chunk.count - offset, RowReader.pieceSize)
             guard count > 0 else { return nil }
             take(chunk.extracting(offset..<offset + count))
             offset += count
@@ -140,8 +140,8 @@ public struct RowReader: Sendable {
         return facts
     }
 
-    private mutating func take(_ piece: RawSpan) {
-        facts.byteCount += piece.byteCount
+    private mutating func take(_ piece: Span<UInt8>) {
+        facts.byteCount += piece.count
         if arena.capacity < RowReader.pieceSize { arena.reserveCapacity(arenaCapacity) }
         let gap = scanner.lastRow.upperBound..<position
         if gap.count >= RowReader.gapSize {
@@ -150,7 +150,7 @@ public struct RowReader: Sendable {
             retryAt -= gap.count
         }
         arena.removeLast(JSONScanner.padding)
-        unsafe piece.withUnsafeBytes { unsafe arena.append(contentsOf: $0) }
+        arena.append(piece, 0..<piece.count)
         arena.append(contentsOf: repeatElement(0, count: JSONScanner.padding))
     }
 
@@ -195,9 +195,9 @@ public struct RowReader: Sendable {
                 retryAt = position + 2 * (filled - position)
                 return nil
             case .problem(let problem, let place):
-                // A fault past the limit counts as none: the limit would have been met first had the bytes come slowly.
+                // Had the bytes come slowly, the limit would have been met before a fault behind it.
                 guard place - position <= valueLimit else { throw located(.tooLong(limit: valueLimit), at: position) }
-                throw located(problem, at: place)
+                throw located(problem, at: place, column: scanner.stoppedColumn)
             }
         }
     }
@@ -207,10 +207,10 @@ public struct RowReader: Sendable {
         if case .rows = state { scanner.limits.rowBytes } else { scanner.limits.valueBytes }
     }
 
-    private func located(_ problem: ReadError.Problem, at place: Int) -> ReadError {
+    private func located(_ problem: ReadError.Problem, at place: Int, column: Int? = nil) -> ReadError {
         let offset = facts.byteCount - (filled - place)
         guard case .rows = state else { return ReadError(problem, offset: offset) }
-        return ReadError(problem, offset: offset, row: scanner.windowRows, column: scanner.stoppedColumn)
+        return ReadError(problem, offset: offset, row: scanner.windowRows, column: column)
     }
 
     /// Reads one part of the body; `position` moves only past whole parts.
@@ -229,8 +229,10 @@ public struct RowReader: Sendable {
                 state = .value(try memberName())
             }
         case .value(.data):
+            skipSpace()
             return try dataBegin()
         case .value(let member):
+            skipSpace()
             let value = try value()
             state = .behindValue
             return event(of: member, value)
@@ -267,9 +269,11 @@ public struct RowReader: Sendable {
     private mutating func memberName() throws(ScanStop) -> Member {
         var end = position
         let name = try JSONScanner.memberName(arena.span, &end, limit: filled)
+        guard end - position <= valueLimit else { throw .problem(.tooLong(limit: valueLimit), at: position) }
         if let fault = name.fault { throw .problem(.badText(fault.fault), at: fault.position) }
         let range = position + 1..<name.position
-        let text = name.isEscaped ? JSONText.unescaped(arena.span, range) : Array(arena[range])
+        var text: [UInt8] = []
+        JSONText.appendUnescaped(arena.span.extracting(range), to: &text)
         let member: Member
         let isRepeated: Bool
         switch text {

@@ -92,9 +92,9 @@ struct RowScanner {
                         throw JSONScanner.unexpected(position, limit: limit)
                     }
                     position += 1
+                    place = .row
                     JSONScanner.skipSpace(bytes, &position)
                 }
-                place = .row
             }
             guard cells.freeCapacity >= columns else { return .full }
             let kept = cells.count
@@ -104,7 +104,7 @@ struct RowScanner {
             do throws(ScanStop) {
                 try row(bytes, &end, limit: limit, columns: columns, into: &cells, &badCell)
             } catch {
-                stoppedColumn = cells.count - kept
+                stoppedColumn = end > start ? cells.count - kept : nil
                 cells.removeLast(cells.count - kept)
                 throw error
             }

@@ -36,6 +36,6 @@ enum Word {
     /// Marks bytes that are no decimal digit.
     @inline(__always) static func nonDigits(_ word: UInt64) -> UInt64 {
         let value = word ^ all(UInt8(ascii: "0"))
-        return (value | (value & ~tops) &+ all(0x76)) & tops
+        return (value | ((value & ~tops) &+ all(0x76))) & tops
     }
 }

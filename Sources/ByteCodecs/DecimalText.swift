@@ -1,0 +1,170 @@
+public import PipelineCore
+
+/// A decimal number as written, taken apart but not converted, so that no digit is lost.
+///
+/// Beyond the grammar of JSON (RFC 8259 §6) it takes a leading `+`, leading zeros, and a point without digits on one
+/// of its sides: `+007`, `.5`, `5.`. Spaces and thousands separators are no part of a number.
+public struct DecimalText: Hashable, Sendable {
+    private var isNegative: Bool
+    /// Where the digits before and after the point stand; one of them may be empty.
+    private var integer: Range<Int>
+    private var fraction: Range<Int>
+    /// The exponent behind `e`, 0 where there is none; an absurd one is cut to ±2^40.
+    private var exponent: Int
+    /// Where the exponent stands with its `e`.
+    private var exponentText: Range<Int>
+
+    /// Takes apart a number; nil where `text` is none.
+    public init?(_ text: Span<UInt8>) {
+        var position = 0
+        func digits() -> Range<Int> {
+            let start = position
+            while position < text.count, text[position] &- UInt8(ascii: "0") < 10 { position += 1 }
+            return start..<position
+        }
+        func take(_ byte: UInt8) -> Bool {
+            guard position < text.count, text[position] == byte else { return false }
+            position += 1
+            return true
+        }
+        isNegative = take(UInt8(ascii: "-"))
+        if !isNegative { _ = take(UInt8(ascii: "+")) }
+        integer = digits()
+        fraction = take(UInt8(ascii: ".")) ? digits() : position..<position
+        guard !integer.isEmpty || !fraction.isEmpty else { return nil }
+        let mark = position
+        exponent = 0
+        if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
+            let isDownward = take(UInt8(ascii: "-"))
+            if !isDownward { _ = take(UInt8(ascii: "+")) }
+            let places = digits()
+            guard !places.isEmpty else { return nil }
+            for place in places { exponent = min(exponent * 10 + Int(text[place] - UInt8(ascii: "0")), 1 << 40) }
+            if isDownward { exponent = -exponent }
+        }
+        exponentText = mark..<position
+        guard position == text.count else { return nil }
+    }
+
+    /// Whether `text` is a number in the grammar of JSON (RFC 8259 §6), as a cell of the kind `number` must be.
+    public static func isJSONNumber(_ text: Span<UInt8>) -> Bool {
+        guard let number = DecimalText(text), !number.integer.isEmpty, text[0] != UInt8(ascii: "+") else {
+            return false
+        }
+        let hasPoint = number.exponentText.lowerBound > number.integer.upperBound
+        if hasPoint, number.fraction.isEmpty { return false }
+        return number.integer.count == 1 || text[number.integer.lowerBound] != UInt8(ascii: "0")
+    }
+
+    /// Appends the number in the grammar of JSON, with its own digits and exponent.
+    ///
+    /// - Parameters:
+    ///   - text: The text this number was taken from.
+    ///   - output: Takes the number.
+    public func appendJSONNumber(_ text: Span<UInt8>, to output: inout [UInt8]) {
+        if isNegative { output.append(UInt8(ascii: "-")) }
+        let significant = trimmingZeros(integer, in: text)
+        if significant.isEmpty { output.append(UInt8(ascii: "0")) }
+        output.append(text, significant)
+        if !fraction.isEmpty {
+            output.append(UInt8(ascii: "."))
+            output.append(text, fraction)
+        }
+        output.append(text, exponentText)
+    }
+
+    /// The number as a whole number.
+    ///
+    /// - Parameter text: The text this number was taken from.
+    /// - Returns: Its value; nil where it has a fraction other than zeros or does not fit.
+    public func int64(_ text: Span<UInt8>) -> Int64? {
+        let places = Places(self, text)
+        guard places.count > 0 else { return 0 }
+        guard places.last >= 0, places.first <= 18 else { return nil }
+        var value: Int64 = 0
+        for place in stride(from: places.first, through: 0, by: -1) {
+            let digit = Int64(places.digit(place, text))
+            let (tens, isTooLarge) = value.multipliedReportingOverflow(by: 10)
+            // Downward, because the lowest number has no positive counterpart.
+            let (sum, isTooLow) = tens.subtractingReportingOverflow(digit)
+            if isTooLarge || isTooLow { return nil }
+            value = sum
+        }
+        if isNegative { return value }
+        return value == .min ? nil : -value
+    }
+
+    /// What a number becomes in a column of fixed size.
+    public enum Fit: Hashable, Sendable {
+        /// It fits as written.
+        case asWritten
+        /// It fits in another form, which was appended.
+        case rewritten
+        /// Digits would be lost.
+        case tooLarge
+    }
+
+    /// Fits the number to a size without losing a digit.
+    ///
+    /// A number that has an exponent, or more places than the scale, is written anew: the exponent is expanded and the
+    /// zeros at the end of the fraction are dropped.
+    ///
+    /// - Parameters:
+    ///   - size: How many digits there may be.
+    ///   - text: The text this number was taken from.
+    ///   - output: Takes the number where it cannot stay as written.
+    /// - Returns: Whether it fits, and in which form.
+    public func fit(_ size: DecimalSize, _ text: Span<UInt8>, to output: inout [UInt8]) -> Fit {
+        let places = Places(self, text)
+        guard places.count == 0 || (places.first < size.precision - size.scale && -places.last <= size.scale) else {
+            return .tooLarge
+        }
+        if exponentText.isEmpty, fraction.count <= size.scale, DecimalText.isJSONNumber(text) { return .asWritten }
+        if isNegative, places.count > 0 { output.append(UInt8(ascii: "-")) }
+        let first = places.count == 0 ? 0 : max(places.first, 0)
+        let last = places.count == 0 ? 0 : min(places.last, 0)
+        for place in stride(from: first, through: last, by: -1) {
+            if place == -1 { output.append(UInt8(ascii: ".")) }
+            output.append(UInt8(ascii: "0") + places.digit(place, text))
+        }
+        return .rewritten
+    }
+
+    private func trimmingZeros(_ range: Range<Int>, in text: Span<UInt8>) -> Range<Int> {
+        var start = range.lowerBound
+        while start < range.upperBound, text[start] == UInt8(ascii: "0") { start += 1 }
+        return start..<range.upperBound
+    }
+
+    /// The decimal places that hold a digit other than 0, after the exponent is applied; place 0 holds the ones.
+    private struct Places {
+        private let number: DecimalText
+        /// The highest and the lowest place with a digit other than 0.
+        private(set) var first = Int.min
+        private(set) var last = Int.max
+        var count: Int { first < last ? 0 : first - last + 1 }
+
+        init(_ number: DecimalText, _ text: Span<UInt8>) {
+            self.number = number
+            for index in number.integer where text[index] != UInt8(ascii: "0") {
+                note(number.integer.upperBound - 1 - index + number.exponent)
+            }
+            for index in number.fraction where text[index] != UInt8(ascii: "0") {
+                note(number.fraction.lowerBound - 1 - index + number.exponent)
+            }
+        }
+
+        private mutating func note(_ place: Int) {
+            first = max(first, place)
+            last = min(last, place)
+        }
+
+        func digit(_ place: Int, _ text: Span<UInt8>) -> UInt8 {
+            let place = place - number.exponent
+            let index =
+                place >= 0 ? number.integer.upperBound - 1 - place : number.fraction.lowerBound - 1 - place
+            guard (place >= 0 ? number.integer : number.fraction).contains(index) else { return 0 }
+            return text[index] - UInt8(ascii: "0")
+        }
+    }
+}
