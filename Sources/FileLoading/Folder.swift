@@ -69,8 +69,8 @@ struct Folder: Sendable {
                 }
                 try FileSystem.removeTree(scratch)
             }
-            guard let journal = try JSONFile.read(SwapJournal.self, from: replaceJournalPath) else { return }
-            try complete(journal)
+            if let journal = try JSONFile.read(SwapJournal.self, from: replaceJournalPath) { try complete(journal) }
+            if lease.slot == .whole { try workspace.removeLeavings(lease) }
         }
     }
 

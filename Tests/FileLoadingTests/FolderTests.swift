@@ -223,6 +223,18 @@ import Testing
         #expect(try folder.listing("lake") == before)
     }
 
+    @Test func whatKilledRunsLeftIsRemoved() async throws {
+        let staging = folder.path + "/lake/.staging/"
+        for path in ["run/load-1", "shard-1-of-2/load-1", "trash/0", "something"] {
+            try FileManager.default.createDirectory(atPath: staging + path, withIntermediateDirectories: true)
+        }
+        for path in ["_manifest.json", "replace.json.new", "holder-shard-1-of-2", "run/load-1/part-0.txt.gz"] {
+            try folder.write("half", to: "lake/.staging/" + path)
+        }
+        try await loader.run([.week(0)], notes: ["x"])
+        #expect(try folder.listing("lake").filter { $0.hasPrefix(".") } == [])
+    }
+
     @Test func aCheckLeavesNothing() async throws {
         #expect(try await loader.sink.check() == [])
         #expect(try folder.listing() == [])
