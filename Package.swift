@@ -16,6 +16,7 @@ func product(_ name: String, _ package: String) -> Target.Dependency { .product(
 
 let nio = [product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio")]
 let nioFoundation = product("NIOFoundationCompat", "swift-nio")
+let nioCompression = product("NIOHTTPCompression", "swift-nio-extras")
 let crypto = product("Crypto", "swift-crypto")
 
 let rooms = [
@@ -27,13 +28,14 @@ let rooms = [
         exclude: ["CZlib", "CFileShims"]),
     Room(name: "PipelineTesting", rooms: ["PipelineCore"]),
     Room(
-        name: "SupermetricsAPI", products: [product("AsyncHTTPClient", "async-http-client")] + nio + [nioFoundation]),
+        name: "SupermetricsAPI",
+        products: [product("AsyncHTTPClient", "async-http-client"), nioCompression] + nio + [nioFoundation]),
     Room(
         name: "Extraction", rooms: ["PipelineCore", "ByteCodecs", "SupermetricsAPI"], products: [crypto],
         tests: ["Sandbox"]),
     Room(
         name: "Sandbox",
-        products: nio + [product("NIOHTTPCompression", "swift-nio-extras"), crypto]),
+        products: nio + [nioCompression, crypto]),
     Room(
         name: "Jobs", rooms: ["PipelineCore", "Extraction", "Conversion", "SupermetricsAPI"],
         products: [crypto, product("Yams", "Yams"), product("Logging", "swift-log")],
