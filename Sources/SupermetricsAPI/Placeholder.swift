@@ -1,5 +1,0 @@
-import AsyncHTTPClient
-import NIOCore
-import NIOFoundationCompat
-import NIOHTTP1
-import NIOPosix
