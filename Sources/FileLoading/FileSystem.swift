@@ -103,26 +103,8 @@ enum FileSystem {
             try sync(folder: parent(path))
             return true
         }
-<<<<<<< HEAD
-        switch errno {
-        case EEXIST:
-            guard try kind(path) == .folder else {
-                throw FileFailure(action: "create the folder", path: path, number: ENOTDIR).error
-            }
-            return []
-        case ENOENT where path != "/":
-            let around = try makeFolders(parent(path))
-            // A file system such as /proc answers the same although the folder around it is there.
-            guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST else {
-                throw FileFailure.last("create the folder", path).error
-            }
-            try sync(folder: parent(path))
-            return around + [path]
-        default: throw FileFailure.last("create the folder", path).error
-=======
         guard errno == EEXIST || errno == ENOENT && path != "/" else {
             throw FileFailure.last("create the folder", path).error
->>>>>>> files
         }
         if errno == EEXIST, try kind(path) != .folder {
             throw FileFailure(action: "create the folder", path: path, number: ENOTDIR).error
