@@ -91,7 +91,6 @@ for room in rooms {
         .target(
             name: room.name, dependencies: room.rooms.map { .init(stringLiteral: $0) } + room.products,
             exclude: room.exclude))
-    guard room.name != "PipelineTesting" else { continue }
     package.targets.append(
         .testTarget(
             name: room.name + "Tests",

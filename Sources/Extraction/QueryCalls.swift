@@ -72,10 +72,9 @@ final class QueryCalls {
     ) async throws -> Answered? {
         var lifecycle = QueryLifecycle(
             pollInterval: extractor.settings.pollInterval, deadline: extractor.settings.queryTimeout,
-            resuming: isNew ? nil : query.scheduleID)
+            scheduleID: query.scheduleID)
         let elapsed = Self.stopwatch(extractor.clock)
         var isSubmitted = !isNew
-        var blindLooks = 0
         while true {
             let step: QueryLifecycle.Step
             var answer: Answer?
@@ -89,13 +88,9 @@ final class QueryCalls {
                 step = lifecycle.receive(read.said, elapsed: elapsed(), random: extractor.random())
             } catch let error as SupermetricsError {
                 guard isSubmitted else { throw error }
-                if lifecycle.handle == nil, error.isTransient, blindLooks < Extractor.resumesWithoutProgress {
-                    // The answer to the submission was lost on its way: the query may run all the same.
-                    blindLooks += 1
-                    step = .wait(extractor.settings.pollInterval)
-                } else {
-                    step = lifecycle.receive(error, elapsed: elapsed(), random: extractor.random())
-                }
+                // A failure to look is none of the query, but a window looks in vain only so often.
+                guard options.retryBudget?.remaining != 0 || !error.isTransient else { throw error }
+                step = lifecycle.receive(error, elapsed: elapsed(), random: extractor.random())
             }
             switch step {
             case .wait(let pause):

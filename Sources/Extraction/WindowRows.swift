@@ -1,4 +1,4 @@
-package import ByteCodecs
+import ByteCodecs
 package import PipelineCore
 import SupermetricsAPI
 import Synchronization
@@ -10,7 +10,7 @@ package struct WindowFacts: Hashable, Sendable {
     /// Rows that arrived.
     package var received = 0
     /// Rows among them that are no Unicode text and are in no batch.
-    package var badRows: [BadRow] = []
+    package var badRows: [Reject] = []
     /// Requests made for the window.
     package var requests = 0
     package var requestIDs: [String] = []
@@ -208,7 +208,9 @@ package final class WindowRows {
     }
 
     private func take(_ batch: Batch, _ badRows: [BadRow]) -> Batch {
-        known.badRows += badRows
+        known.badRows += badRows.map { bad in
+            Reject(row: bad.row, column: schema.columns[bad.column].name, rule: bad.fault.description)
+        }
         var batch = batch
         batch.schema = schema
         return batch

@@ -201,18 +201,15 @@ struct WindowRun {
                 spare: resources.spare,
                 wrote: { report(.rows(export: export, window: window, count: $0)) })
             let pumped = try await pump.run { try await rows.next() }
-            return try commit(pumped, rows.facts, base: base, schema: pipeline.output, targets)
+            return try commit(pumped, rows.facts, schema: pipeline.output, targets)
         }
     }
 
     /// Judges what arrived and writes the note that makes it count.
     private func commit(
-        _ pumped: Pumped, _ facts: WindowFacts, base: Schema, schema: Schema, _ targets: [WindowFetch.Target]
+        _ pumped: Pumped, _ facts: WindowFacts, schema: Schema, _ targets: [WindowFetch.Target]
     ) throws -> Checkpoint {
-        let unreadable = facts.badRows.map { bad in
-            Reject(row: bad.row, column: base.columns[bad.column].name, rule: bad.fault.description)
-        }
-        let rejects = (pumped.rejects + unreadable).sorted { $0.row < $1.row }
+        let rejects = (pumped.rejects + facts.badRows).sorted { $0.row < $1.row }
         if let reject = rejects.first {
             let more = rejects.count > 1 ? " (and \(rejects.count - 1) more bad rows)" : ""
             let request = facts.requestIDs.last.map { " (request id \($0))" } ?? ""
