@@ -82,7 +82,7 @@ let package = Package(
             name: "Benchmarks",
             dependencies: ["PipelineCore", "ByteCodecs", "FileLoading", "CSVSink", "NDJSONSink", "Sandbox"] + nio,
             path: "Tests/Benchmarks"),
-        .testTarget(name: "EndToEndTests", dependencies: ["Sandbox", "CZlib", nioFoundation] + nio),
+        .testTarget(name: "EndToEndTests", dependencies: ["Sandbox", "PipelineTesting", "CZlib", crypto]),
     ])
 
 for room in rooms {

@@ -1,0 +1,242 @@
+import Foundation
+import Sandbox
+import Testing
+
+/// What a newcomer gets wrong: one clear message, the right exit code, nothing left behind.
+@Suite struct MistakeTests {
+    /// One mistake on the command line or in the environment.
+    struct Mistake: Sendable, CustomTestStringConvertible {
+        var name: String
+        var arguments: [String]
+        var environment: [String: String] = [:]
+        var exitCode: Int32
+        /// What the message must hold, once.
+        var says: [String]
+        var testDescription: String { name }
+    }
+
+    /// A one-shot export with some flags in place of the usual ones.
+    static func export(into: String = "out.csv.gz", _ changes: [String: String] = [:]) -> [String] {
+        let flags = [
+            "--ds-id": "AW", "--ds-accounts": "123-456-7890", "--fields": "Date,Campaign,Cost",
+            "--start-date": "2024-01-01", "--end-date": "2024-01-07", "--into": into,
+        ].merging(changes) { $1 }
+        return ["export"] + flags.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
+    }
+
+    static let onCommandLine = [
+        Mistake(
+            name: "no key", arguments: export(), environment: ["SUPERMETRICS_API_KEY": ""], exitCode: 3,
+            says: ["no API key", "SUPERMETRICS_API_KEY", "--api-key-file"]),
+        Mistake(
+            name: "a wrong key", arguments: export(), environment: ["SUPERMETRICS_API_KEY": "api_wrong"], exitCode: 3,
+            says: ["API_KEY_INVALID", "check the API key", "request id"]),
+        Mistake(
+            name: "a key file that is not there", arguments: export() + ["--api-key-file", "nowhere.txt"], exitCode: 3,
+            says: ["nowhere.txt", "cannot be read"]),
+        Mistake(
+            name: "a key command that fails", arguments: export() + ["--api-key-command", "exit 4"], exitCode: 3,
+            says: ["--api-key-command", "exit code 4"]),
+        Mistake(
+            name: "a typo in a field", arguments: export(["--fields": "Date,Campain,Cost"]), exitCode: 5,
+            says: ["Campain", "INVALID_PARAMETER", "request id"]),
+        Mistake(
+            name: "an account nobody reaches", arguments: export(["--ds-accounts": "999"]), exitCode: 5,
+            says: ["999", "ACCOUNT_ID_INVALID"]),
+        Mistake(
+            name: "a date that does not exist", arguments: export(["--start-date": "2024-13-01"]), exitCode: 2,
+            says: ["--start-date", "2024-13-01"]),
+        Mistake(
+            name: "start after end", arguments: export(["--start-date": "2024-02-01"]), exitCode: 2,
+            says: ["2024-02-01", "after", "2024-01-07"]),
+        Mistake(
+            name: "a file in the way", arguments: export(into: "plain.txt/out.csv"), exitCode: 6,
+            says: ["plain.txt", "a file, not a folder"]),
+        Mistake(name: "a folder under /proc", arguments: export(into: "/proc/nowhere/out.csv"), exitCode: 6, says: ["/proc"]),
+        Mistake(name: "a file under /proc", arguments: export(into: "/proc/out.csv"), exitCode: 6, says: ["/proc"]),
+        Mistake(
+            name: "a folder where a file is meant", arguments: export(into: "folder.csv"), exitCode: 2,
+            says: ["folder.csv"]),
+        Mistake(
+            name: "no format", arguments: export(into: "out.txt"), exitCode: 2, says: ["out.txt", "--format"]),
+        Mistake(
+            name: "a stage that is none", arguments: export() + ["--stage", "cats: {cost: int64}"], exitCode: 2,
+            says: ["cats", "did you mean 'cast'"]),
+        Mistake(
+            name: "a stage on a column that is not there", arguments: export() + ["--stage", "drop: [campain]"], exitCode: 2,
+            says: ["campain", "campaign"]),
+        Mistake(name: "a limit of none", arguments: export() + ["--limit", "0"], exitCode: 2, says: ["--limit"]),
+        Mistake(
+            name: "a shard of a single file", arguments: ["run", "file.yaml", "--shard", "1/2"], exitCode: 2,
+            says: ["--shard", "out.csv.gz"]),
+        Mistake(
+            name: "a shard that is none", arguments: ["run", "job.yaml", "--shard", "3/2"], exitCode: 2,
+            says: ["3/2", "I/N"]),
+        Mistake(name: "an unknown subcommand", arguments: ["expotr"], exitCode: 2, says: ["expotr"]),
+        Mistake(name: "an unknown flag", arguments: ["run", "job.yaml", "--relaod"], exitCode: 2, says: ["--relaod"]),
+        Mistake(name: "no job file", arguments: ["run", "missing.yaml"], exitCode: 2, says: ["missing.yaml", "no such file"]),
+        Mistake(name: "no argument", arguments: ["run"], exitCode: 2, says: ["job.yaml"]),
+        Mistake(
+            name: "an export that is not there", arguments: ["run", "job.yaml", "--export", "adds"], exitCode: 2,
+            says: ["adds", "did you mean 'ads'"]),
+        Mistake(
+            name: "a reload of nothing known", arguments: ["run", "job.yaml", "--reload=some"], exitCode: 2,
+            says: ["some", "stale"]),
+        Mistake(
+            name: "reload and keep", arguments: ["run", "job.yaml", "--reload=stale", "--accept-stale"], exitCode: 2,
+            says: ["--reload", "--accept-stale"]),
+        Mistake(
+            name: "days outside of the job", arguments: ["run", "job.yaml", "--start-date", "2030-01-01"], exitCode: 2,
+            says: ["2030-01-01"]),
+        Mistake(
+            name: "plain http to a far host", arguments: export(),
+            environment: ["SUPERMETRICS_BASE_URL": "http://api.example.com"], exitCode: 2, says: ["https://"]),
+        Mistake(
+            name: "a log level that is none", arguments: export() + ["--log-level", "loud"], exitCode: 2, says: ["loud"]),
+    ]
+
+    @Test(arguments: onCommandLine) func onTheCommandLine(_ mistake: Mistake) async throws {
+        try await withWorld { world in
+            try world.folder.write(JobText().yaml, to: "job.yaml")
+            try world.folder.write(JobText.one { $0.into = ["csv: {path: out.csv.gz}"] }.yaml, to: "file.yaml")
+            try world.folder.write("", to: "plain.txt")
+            try world.folder.makeFolder("folder.csv")
+            let before = world.folder.visible()
+            let outcome = try await world.run(mistake.arguments, environment: mistake.environment)
+            expectOneMessage(outcome, mistake.exitCode, mistake.says)
+            #expect(world.folder.visible().filter { $0 != "out" } == before)
+            #expect(world.folder.visible("out").filter { $0.hasPrefix("window=") } == [])
+            #expect(mistake.exitCode != 2 || world.submissions.isEmpty, "a mistake that could be seen before was paid for")
+        }
+    }
+
+    /// A mistake in a job file: what is written, and what is said about it, with line and column.
+    struct FileMistake: Sendable, CustomTestStringConvertible {
+        var name: String
+        var change: @Sendable (String) -> String
+        var says: [String]
+        var testDescription: String { name }
+    }
+
+    static let inJobFile = [
+        FileMistake(name: "a tab", change: { $0.replacing("    ds_id", with: "\tds_id") }, says: ["job.yaml:6:", "tab"]),
+        FileMistake(
+            name: "an unknown key", change: { $0.replacing("fields:", with: "feilds:") },
+            says: ["job.yaml:8:7", "feilds", "did you mean 'fields'"]),
+        FileMistake(
+            name: "a wrong type", change: { $0.replacing("poll_interval: 20ms", with: "page_rows: many") },
+            says: ["job.yaml:2:18", "page_rows", "many"]),
+        FileMistake(
+            name: "a missing variable", change: { $0.replacing("path: out/", with: #"path: "${SLUICE_NOWHERE}/""#) },
+            says: ["job.yaml:13:", "SLUICE_NOWHERE", "not set"]),
+        FileMistake(
+            name: "an unknown sink", change: { $0.replacing("csv:", with: "cvs:") },
+            says: ["job.yaml:13:", "cvs", "did you mean 'csv'"]),
+        FileMistake(
+            name: "an option no sink has", change: { $0.replacing("path: out/", with: "path: out/, delimeter: ';'") },
+            says: ["job.yaml:13:", "delimeter", "did you mean 'delimiter'"]),
+        FileMistake(
+            name: "a date that is none", change: { $0.replacing("2024-01-28", with: "tomorow") },
+            says: ["job.yaml:10:", "tomorow"]),
+        FileMistake(
+            name: "a key that belongs elsewhere", change: { $0.replacing("ds_id: AW", with: "api_key: k") },
+            says: ["job.yaml:6:7", "api_key", "SUPERMETRICS_API_KEY"]),
+        FileMistake(
+            name: "an unclosed bracket", change: { $0.replacing("Clicks, Cost]", with: "Clicks, Cost") },
+            says: ["job.yaml:"]),
+        FileMistake(name: "nothing", change: { _ in "" }, says: ["job.yaml"]),
+    ]
+
+    @Test(arguments: inJobFile) func inTheJobFile(_ mistake: FileMistake) async throws {
+        try await withWorld { world in
+            try world.folder.write(mistake.change(JobText().yaml), to: "job.yaml")
+            for command in [["run", "job.yaml"], ["plan", "job.yaml"], ["check", "job.yaml", "--offline"]] {
+                let outcome = try await world.run(command)
+                expectOneMessage(outcome, 2, mistake.says)
+            }
+            #expect(world.folder.listing() == ["job.yaml"])
+            #expect(world.sandbox.requests.isEmpty)
+        }
+    }
+
+    @Test func checkFindsWhatTheFileAloneCannotTell() async throws {
+        try await withWorld { world in
+            try world.folder.write(
+                JobText.one {
+                    $0.fields = "[Date, Campain, Cost]"
+                    $0.accounts = #"["123-456-7899"]"#
+                }.yaml, to: "job.yaml")
+            let outcome = try await world.sluice("check", "job.yaml")
+            expectOneMessage(
+                outcome, 2, ["'Campain'", "did you mean 'Campaign'", "'123-456-7899'", "did you mean '123-456-7890'"])
+            try world.folder.write(JobText().yaml, to: "job.yaml")
+            let fine = try await world.sluice("check", "job.yaml")
+            #expect(fine.exitCode == 0)
+            #expect(fine.text.contains("can be written"))
+            #expect(world.submissions.isEmpty, "check runs no query")
+            #expect(world.folder.listing() == ["job.yaml"], "check leaves nothing behind")
+        }
+    }
+
+    @Test func checkWithoutKeyAndWithWrongKey() async throws {
+        try await withWorld { world in
+            try world.folder.write(JobText().yaml, to: "job.yaml")
+            let none = try await world.sluice("check", "job.yaml", environment: ["SUPERMETRICS_API_KEY": ""])
+            expectOneMessage(none, 3, ["no API key"])
+            let wrong = try await world.sluice("check", "job.yaml", environment: ["SUPERMETRICS_API_KEY": "api_wrong"])
+            expectOneMessage(wrong, 3, ["API_KEY_INVALID"])
+            let offline = try await world.sluice("check", "job.yaml", "--offline", environment: ["SUPERMETRICS_API_KEY": ""])
+            #expect(offline.exitCode == 0)
+        }
+    }
+
+    @Test func nobodyAnswersAtTheAddress() async throws {
+        // A port that was free a moment ago: nothing listens there.
+        let port = try await withSandbox { $0.baseURL }
+        try await withWorld { world in
+            let outcome = try await world.run(
+                Self.export(), environment: ["SUPERMETRICS_BASE_URL": port], within: .seconds(20))
+            expectOneMessage(outcome, 5, ["Connection refused", "check the network and the base URL"])
+            #expect(outcome.seconds < 15)
+            #expect(world.folder.visible() == [])
+        }
+    }
+
+    @Test func thePortOfTheSandboxIsTaken() async throws {
+        try await withWorld { world in
+            let port = String(world.sandbox.baseURL.split(separator: ":").last ?? "")
+            expectOneMessage(try await world.sluice("sandbox", "--port", port), 2, ["Port \(port) is in use"])
+            expectOneMessage(try await world.sluice("sandbox", "--fail", "449:often"), 2, ["--fail", "449:often"])
+        }
+    }
+
+    @Test(arguments: ["quota", "daily"]) func theQuotaIsUsedUp(_ fault: String) async throws {
+        try await withWorld(.small.with { $0.faults = [Fault(.named(fault == "quota" ? .quota : .daily))] }) { world in
+            let outcome = try await world.run(JobText(), expecting: 7)
+            expectOneMessage(outcome, 7, [fault == "quota" ? "API_ROW_QUOTA_EXCEEDED" : "LICENSE_DAILY_QUERY_LIMIT_EXCEEDED"])
+            #expect(world.folder.visible("out") == [])
+        }
+    }
+
+    /// One message with all of it, each part once; no trace of the program's inside.
+    private func expectOneMessage(
+        _ outcome: Sluice.Outcome, _ exitCode: Int32, _ parts: [String], location: SourceLocation = #_sourceLocation
+    ) {
+        let said = outcome.everything
+        #expect(outcome.exitCode == exitCode, "\(said)", sourceLocation: location)
+        for part in parts { #expect(said.contains(part), "\(said)", sourceLocation: location) }
+        for trace in ["Fatal error", "Swift.", "Error Domain", "(lldb)", "fatalError", "Optional(", "NIO", "HTTPClientError"] {
+            #expect(!said.contains(trace), "\(said)", sourceLocation: location)
+        }
+        let lines = said.split(separator: "\n").filter { line in parts.contains { line.contains($0) } }.map { line in
+            line.trimmingPrefix { $0.isWhitespace }.replacing("failed: ", with: "").replacing("error: ", with: "")
+        }
+        #expect(Set(lines).count == lines.count, "a line is said twice:\n\(said)", sourceLocation: location)
+        if let mark = parts.first {
+            let messages = said.split(separator: "\n").filter { $0.contains(mark) && !$0.hasPrefix("Usage:") }
+            #expect(messages.count <= 2, "the mistake is told \(messages.count) times:\n\(said)", sourceLocation: location)
+        }
+        // What went wrong is never told on standard output alone, where a script sends rows and tables.
+        #expect(!outcome.errors.isEmpty, "\(said)", sourceLocation: location)
+    }
+}
