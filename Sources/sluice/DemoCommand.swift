@@ -21,6 +21,7 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The folder to write into.", valueName: "folder"))
     var into = "./sluice-demo"
 
+    @OptionGroup var reports: ReportOptions
     @OptionGroup(title: "Display") var display: DisplayOptions
 
     @concurrent func run() async throws {
@@ -49,7 +50,7 @@ struct DemoCommand: AsyncParsableCommand {
             let run = JobRun(
                 job: job, installed: installedSinks, options: RunOptions(),
                 credential: try .apiKey(sandbox.apiKey))
-            return try await setup.run(run, display, summaryPath: nil, tableOnOutput: true)
+            return try await setup.run(run, display, reports, tableOnOutput: true)
         }
         guard code == 0 else { throw ExitCode(code) }
         print("\nThe job is \(into)/job.yaml; what it loaded is beside it. Try: zcat \(into)/facebook_ads.csv.gz | head")

@@ -53,8 +53,7 @@ struct ExportCommand: AsyncParsableCommand {
     @Flag(help: "Accept a load with fewer rows than before, or none.")
     var allowShrink = false
 
-    @Option(help: ArgumentHelp("Write the outcome as JSON to this file.", valueName: "file"))
-    var summary: String?
+    @OptionGroup var reports: ReportOptions
 
     @Flag(help: "Wait for another run of the same export to end instead of failing with exit code 9.")
     var wait = false
@@ -78,7 +77,7 @@ struct ExportCommand: AsyncParsableCommand {
         let run = JobRun(
             job: job, installed: installedSinks, options: options,
             credential: try connection.credential(environment: setup.environment))
-        let code = try await setup.run(run, display, summaryPath: summary, tableOnOutput: into != "-")
+        let code = try await setup.run(run, display, reports, tableOnOutput: into != "-")
         guard code == 0 else { throw ExitCode(code) }
     }
 

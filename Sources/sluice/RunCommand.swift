@@ -21,8 +21,7 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(help: "Show what would be fetched and why, and fetch nothing; the same as `sluice plan`.")
     var dryRun = false
 
-    @Option(help: ArgumentHelp("Write the outcome as JSON to this file.", valueName: "file"))
-    var summary: String?
+    @OptionGroup var reports: ReportOptions
 
     @Option(help: ArgumentHelp("Begin no further window after so many minutes.", valueName: "n"))
     var maxMinutes: Double?
@@ -46,7 +45,7 @@ struct RunCommand: AsyncParsableCommand {
         let run = JobRun(
             job: job, installed: installedSinks, options: options,
             credential: try connection.credential(environment: setup.environment))
-        let code = try await setup.run(run, display, summaryPath: summary, tableOnOutput: true)
+        let code = try await setup.run(run, display, reports, tableOnOutput: true)
         guard code == 0 else { throw ExitCode(code) }
     }
 }
