@@ -82,8 +82,8 @@ import Testing
     func aFolderThatMayNotBeWritten(_ path: String) async throws {
         try await withWorld { world in
             try world.folder.makeFolder("closed")
-            chmod(world.folder.path + "/closed", 0o555)
-            defer { chmod(world.folder.path + "/closed", 0o755) }
+            _ = unsafe chmod(world.folder.path + "/closed", 0o555)
+            defer { _ = unsafe chmod(world.folder.path + "/closed", 0o755) }
             let outcome = try await world.shell(
                 "exec \(Self.otherUser)\"$@\"", MistakeTests.export(into: path) + ["--format", "csv"])
             #expect(outcome.exitCode == 6, "\(outcome.everything)")

@@ -34,7 +34,9 @@ import Testing
         defer { Turnstile.worlds.leave() }
         let folder = try TemporaryFolder()
         func demo() async throws -> Sluice.Outcome {
-            try await Sluice.Running(["demo"], environment: [:], in: folder.path, input: nil, within: .seconds(60)).outcome
+            try await Sluice.Running(
+                Sluice.path, ["demo"], environment: [:], in: folder.path, input: nil, within: .seconds(60)
+            ).outcome
         }
         let first = try await demo()
         #expect(first.exitCode == 0, "\(first.everything)")

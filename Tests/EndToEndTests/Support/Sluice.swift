@@ -47,7 +47,7 @@ enum Sluice {
         ///   - input: What it reads from standard input; nil for nothing.
         ///   - limit: The longest it may take; then it is killed.
         init(
-            _ program: String = Sluice.path, _ arguments: [String], environment: [String: String], in folder: String, input: String?, within limit: Duration
+            _ program: String, _ arguments: [String], environment: [String: String], in folder: String, input: String?, within limit: Duration
         ) throws {
             let streams = try TemporaryFolder()
             let (process, late) = (Process(), Late())

@@ -62,7 +62,7 @@ final class TemporaryFolder: Sendable {
     }
 
     func writing(_ name: String) throws -> FileHandle {
-        FileManager.default.createFile(atPath: path + "/" + name, contents: nil)
+        try Data().write(to: URL(fileURLWithPath: path + "/" + name))
         return try FileHandle(forWritingTo: URL(fileURLWithPath: path + "/" + name))
     }
 

@@ -35,7 +35,7 @@ struct World: Sendable {
         within limit: Duration = .seconds(60)
     ) throws -> Sluice.Running {
         let all = self.environment.merging(environment) { $1 }.filter { !$0.value.isEmpty }
-        return try Sluice.Running(arguments, environment: all, in: folder.path, input: input, within: limit)
+        return try Sluice.Running(Sluice.path, arguments, environment: all, in: folder.path, input: input, within: limit)
     }
 
     /// Runs `sluice` with these arguments to its end, which must come in time.
