@@ -41,7 +41,8 @@ public func withSupermetricsClient<R>(
     settings.timeout = .init(connect: .nanoseconds(configuration.connectTimeout.wholeNanoseconds), read: nil)
     settings.decompression = .enabled(limit: .ratio(200))
     settings.httpVersion = .http1Only
-    settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.concurrentQueries * 2 + 4
+    settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit =
+        configuration.connections ?? configuration.concurrentQueries * 4 + 32
     // Connections are tried again by the retry policy, which counts and reports them.
     settings.connectionPool.retryConnectionEstablishment = false
     let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
