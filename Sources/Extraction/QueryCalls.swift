@@ -94,7 +94,7 @@ final class QueryCalls {
         var lifecycle = QueryLifecycle(
             pollInterval: extractor.settings.pollInterval,
             deadline: extractor.settings.queryTimeout,
-            resuming: query.scheduleID
+            scheduleID: query.scheduleID
         )
         let elapsed = Self.stopwatch(extractor.clock)
         var isSubmitted = !isNew

@@ -86,26 +86,30 @@ enum FileSystem {
     ///
     /// - Returns: The folders that were not there, outermost first.
     @discardableResult static func makeFolders(_ path: String) throws(SinkError) -> [String] {
+        if try makeFolder(path) { return [path] }
+        guard try kind(path) == nil else { return [] }
+        let around = try makeFolders(parent(path))
+        // Whoever else makes it meanwhile made it, but where it cannot be made at all there is no third try.
+        if try makeFolder(path) { return around + [path] }
+        guard try kind(path) == .folder else {
+            throw FileFailure(action: "create the folder", path: path, number: ENOENT).error
+        }
+        return around
+    }
+
+    /// Makes one folder; false where it is there or the folder around it is not.
+    private static func makeFolder(_ path: String) throws(SinkError) -> Bool {
         if unsafe mkdir(path, 0o777) == 0 {
             try sync(folder: parent(path))
-            return [path]
+            return true
         }
-        switch errno {
-        case EEXIST:
-            guard try kind(path) == .folder else {
-                throw FileFailure(action: "create the folder", path: path, number: ENOTDIR).error
-            }
-            return []
-        case ENOENT where path != "/":
-            let around = try makeFolders(parent(path))
-            // A file system such as /proc answers the same although the folder around it is there.
-            guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST else {
-                throw FileFailure.last("create the folder", path).error
-            }
-            try sync(folder: parent(path))
-            return around + [path]
-        default: throw FileFailure.last("create the folder", path).error
+        guard errno == EEXIST || errno == ENOENT && path != "/" else {
+            throw FileFailure.last("create the folder", path).error
         }
+        if errno == EEXIST, try kind(path) != .folder {
+            throw FileFailure(action: "create the folder", path: path, number: ENOTDIR).error
+        }
+        return false
     }
 
     static func rename(_ from: String, to: String) throws(SinkError) {
@@ -207,8 +211,14 @@ enum FileSystem {
     }
 
     /// Writes a small file so that it is there whole or not at all, and durably.
-    static func replace(_ path: String, with bytes: [UInt8]) throws(SinkError) {
-        let beside = path + ".new"
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - bytes: Its content.
+    ///   - draft: Where it is written first, on the same file system; beside the file unless given.
+    /// - Throws: `SinkError` where it cannot be written; the old content then stays.
+    static func replace(_ path: String, with bytes: [UInt8], draft: String? = nil) throws(SinkError) {
+        let beside = draft ?? path + ".new"
         let file = try open(beside, O_WRONLY | O_CREAT | O_TRUNC, to: "create")
         try write(bytes.span, to: file, beside)
         try sync(file, beside)

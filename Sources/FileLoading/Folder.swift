@@ -16,13 +16,16 @@ struct Folder: Sendable {
 
     func ledger(of export: ExportID) throws(SinkError) -> Ledger {
         let windows = try self.windows(of: export)
-        var ledger = Ledger(attempts: try workspace.attempts(), reload: try workspace.reload())
+        var ledger = Ledger(reload: try workspace.reload(), staged: try workspace.staged(of: export))
         for window in windows {
             let checkpoint = window.note.checkpoint
             ledger.checkpoints[checkpoint.window.id] = checkpoint
             if try !WindowFolders.isWhole(window, in: root) { ledger.gone.insert(checkpoint.window.id) }
         }
-        ledger.staged = try workspace.staged(of: export)
+        // A run killed between a commit and the end of its notes leaves notes of what the checkpoint already tells.
+        ledger.attempts = try workspace.attempts().filter { attempt in
+            ledger.checkpoints[attempt.window.id]?.scheduleIDs.contains(attempt.scheduleID) != true
+        }
         return ledger
     }
 
@@ -66,8 +69,8 @@ struct Folder: Sendable {
                 }
                 try FileSystem.removeTree(scratch)
             }
-            guard let journal = try JSONFile.read(SwapJournal.self, from: replaceJournalPath) else { return }
-            try complete(journal)
+            if let journal = try JSONFile.read(SwapJournal.self, from: replaceJournalPath) { try complete(journal) }
+            if lease.slot == .whole { try workspace.removeLeavings(lease) }
         }
     }
 
@@ -79,19 +82,26 @@ struct Folder: Sendable {
                 "\(description): a shard cannot replace all windows of an export; run without --shard"
             )
         }
-        let accepted = Set(plan.accepted)
-        for window in try windows(of: export) where accepted.contains(window.note.checkpoint.window.id) {
-            var note = window.note
-            note.checkpoint.acceptedFingerprint = plan.fingerprint
-            try JSONFile.write(note, to: "\(root)/\(window.path)/\(WindowNote.fileName)")
-        }
-        try workspace.removeReload(plan.accepted)
+        try accept(plan, of: export)
         try workspace.addReload(plan.reload)
         if plan.replacesAll {
             try workspace.beginStaging(plan, of: export)
         } else if lease.slot == .whole {
             try workspace.dropStaged()
         }
+    }
+
+    /// Notes at each window whose rows stay that they stay under the plan's fingerprint.
+    private func accept(_ plan: RunPlan, of export: ExportID) throws(SinkError) {
+        guard !plan.accepted.isEmpty else { return }
+        let accepted = Set(plan.accepted)
+        for window in try windows(of: export) where accepted.contains(window.note.checkpoint.window.id) {
+            var note = window.note
+            note.checkpoint.acceptedFingerprint = plan.fingerprint
+            let path = "\(root)/\(window.path)/\(WindowNote.fileName)"
+            try JSONFile.write(note, to: path, draft: "\(workspace.path)/\(WindowNote.fileName)")
+        }
+        try workspace.removeReload(plan.accepted)
     }
 
     /// Makes the folder `loaded`, which is complete and durable, the window's folder, in one step.
@@ -130,7 +140,9 @@ struct Folder: Sendable {
     func replaceAll(_ plan: RunPlan, _ lease: Lease) throws(SinkError) {
         try workspace.requireAll(of: plan, description)
         let entering = try WindowFolders.outerNames(workspace.stagedPath)
-        let leaving = Set(try WindowFolders.outerNames(root)).subtracting(entering)
+        // Only folders with a checkpoint leave: others are not this program's.
+        let present = try WindowFolders.read(root).compactMap { $0.path.split(separator: "/").first.map(String.init) }
+        let leaving = Set(present).subtracting(entering)
         try lease.verify()
         let journal = SwapJournal(
             moves: entering.map { SwapJournal.Move(from: ".staging/staged/\($0)", to: $0) },
@@ -158,14 +170,12 @@ struct Folder: Sendable {
         try FileSystem.removeTree(workspace.path + "/" + lease.slot.name)
         try lease.alone { () throws(SinkError) in
             let windows = try self.windows(of: export)
-            let (path, staged) = ("\(root)/\(Manifest.fileName)", "\(workspace.path)/\(Manifest.fileName)")
+            let path = "\(root)/\(Manifest.fileName)"
             let (bytes, old) = (
                 try JSONFile.bytes(Manifest(export, windows), for: path), try FileSystem.contents(of: path)
             )
             if old == bytes || old == nil && windows.isEmpty { return }
-            try FileSystem.replace(staged, with: bytes)
-            try FileSystem.rename(staged, to: path)
-            try FileSystem.sync(folder: root)
+            try FileSystem.replace(path, with: bytes, draft: "\(workspace.path)/\(Manifest.fileName)")
         }
         try workspace.leave(lease)
     }

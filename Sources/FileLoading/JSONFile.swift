@@ -14,8 +14,8 @@ enum JSONFile {
     }
 
     /// Writes the file so that it is there whole or not at all, and durably.
-    static func write(_ value: some Encodable, to path: String) throws(SinkError) {
-        try FileSystem.replace(path, with: bytes(value, for: path))
+    static func write(_ value: some Encodable, to path: String, draft: String? = nil) throws(SinkError) {
+        try FileSystem.replace(path, with: bytes(value, for: path), draft: draft)
     }
 
     /// Reads the file; nil where there is none.

@@ -177,8 +177,13 @@ final class Lease: Sendable {
     /// Gives the lease back.
     func release() { sluice_unlock(file.raw, 0, 0) }
 
+    private var holderPath: String { "\(folder)/\(Self.holderPrefix)-\(slot.name)" }
+
+    /// The files it consists of.
+    var paths: [String] { [folder + "/" + Self.fileName, holderPath] }
+
     /// Removes what this run wrote about itself.
-    func forgetHolder() throws(SinkError) { try FileSystem.removeFile("\(folder)/\(Self.holderPrefix)-\(slot.name)") }
+    func forgetHolder() throws(SinkError) { try FileSystem.removeFile(holderPath) }
 }
 
 extension Lease {

@@ -1,4 +1,3 @@
-import Glibc
 import PipelineCore
 
 /// How the rows of a window stand in the file they are written to.
@@ -72,13 +71,18 @@ actor PartSession: LoadSession {
         try publish(note)
     }
 
-    /// Ends the file without bringing it to the device: it is read once and dropped.
+    /// Ends the file without bringing it to the device: it is read once, and its folder is the reader's to remove.
     func finishSpool() throws(SinkError) -> Spool {
         try file?.flush()
-        guard let spooled = file?.file, let count = file?.count else {
-            throw FileFailure(action: "read", path: folder, number: EBADF).error
-        }
-        return Spool(file: spooled, count: count, plainCount: member.plainCount, crc: member.crc)
+        let count = file?.count ?? 0
+        file = nil
+        return Spool(
+            folder: folder,
+            path: folder + "/" + name,
+            count: count,
+            plainCount: member.plainCount,
+            crc: member.crc
+        )
     }
 
     /// Removes what was written.

@@ -25,12 +25,6 @@ struct SingleFile: Sendable {
         )
     }
 
-    /// Removes what a killed run was about to write.
-    func recover() throws(SinkError) {
-        for name in try workspace.scratchNames { try FileSystem.removeTree(workspace.path + "/" + name) }
-        try FileSystem.removeTree(joinedPath)
-    }
-
     private var joinedPath: String { workspace.path + "/joined" }
 
     func begin(_ plan: RunPlan, of export: ExportID, _ lease: Lease) throws(SinkError) {
@@ -79,7 +73,7 @@ struct SingleFile: Sendable {
     /// Leaves no more behind than a later run can use.
     func end(_ lease: Lease) throws(SinkError) {
         try lease.verify()
-        try recover()
+        try workspace.removeLeavings(lease)
         try workspace.leave(lease)
     }
 }

@@ -47,7 +47,7 @@ final class SingleFileRun: SinkRun {
         defer { lease.release() }
         let run = SingleFileRun(file, files, request, lease, queue)
         do {
-            try await queue.run { () throws(SinkError) in try file.recover() }
+            try await queue.run { () throws(SinkError) in try file.workspace.removeLeavings(lease) }
             let isComplete = try await body(run)
             try Task.checkCancellation()
             if isComplete, let plan = run.progress.withLock({ $0.plan }) {

@@ -2,9 +2,10 @@ import Glibc
 import PipelineCore
 import Synchronization
 
-/// The rows of a window on their way to standard output, in a file without a name.
+/// The rows of a window on their way to standard output.
 struct Spool: Sendable {
-    let file: Descriptor
+    let folder: String
+    let path: String
     let count: Int
     let plainCount: Int
     let crc: UInt32
@@ -13,7 +14,8 @@ struct Spool: Sendable {
 /// A run that writes windows to standard output, in the order of the plan, each when it is whole and those before it
 /// are written.
 ///
-/// Nothing can be taken back there: what a run that fails has written is a row of whole windows from the first on.
+/// Nothing can be taken back there: what a run that fails has written is a row of whole windows from the first on. The
+/// process ignores SIGPIPE from then on.
 final class StreamRun: SinkRun {
     private let files: FileTarget
     private let writer: StreamWriter
@@ -36,6 +38,8 @@ final class StreamRun: SinkRun {
         guard request.shard == nil else {
             throw SinkError(.configuration, "standard output is written by one whole run; use a folder with --shard")
         }
+        // A reader that goes away is to be an error, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
         let folder = try SpoolFolder.make()
         defer { try? FileSystem.removeTree(folder) }
         let run = StreamRun(output, files, spoolFolder: folder)
@@ -72,7 +76,6 @@ final class StreamRun: SinkRun {
             let checkpoint = try await body(session)
             try Task.checkCancellation()
             try await writer.deliver(session.finishSpool(), of: load.window)
-            await session.abandon()
             attempts.withLock { $0.removeAll { $0.window.id == load.window.id } }
             return checkpoint
         } catch {
@@ -163,15 +166,16 @@ private actor StreamWriter {
     }
 
     private func copy(_ spool: Spool) throws {
+        let file = try FileSystem.open(spool.path, O_RDONLY, to: "read")
         var (buffer, left) = ([UInt8](), spool.count)
-        lseek(spool.file.raw, 0, SEEK_SET)
         while left > 0 {
             try Task.checkCancellation()
-            try FileSystem.read(min(left, 256 << 10), from: spool.file, "the spool of \(Self.name)", into: &buffer)
-            guard !buffer.isEmpty else { throw SinkError(.destination, "the spool of \(Self.name) was cut; run again") }
+            try FileSystem.read(min(left, 256 << 10), from: file, spool.path, into: &buffer)
+            guard !buffer.isEmpty else { throw SinkError(.destination, "\(spool.path) was cut; run again") }
             try write(buffer)
             left -= buffer.count
         }
+        try FileSystem.removeTree(spool.folder)
     }
 
     private func write(_ bytes: [UInt8]) throws(SinkError) {

@@ -96,7 +96,9 @@ enum WindowFolders {
         for outer in try names(root, prefix: "window=") {
             for path in try [outer] + names(root + "/" + outer, prefix: "account=").map({ outer + "/" + $0 }) {
                 let file = "\(root)/\(path)/\(WindowNote.fileName)"
-                if let note = try JSONFile.read(WindowNote.self, from: file) {
+                // A copy under another name is somebody's own.
+                if let note = try JSONFile.read(WindowNote.self, from: file), note.checkpoint.window.folderPath == path
+                {
                     entries.append(Entry(path: path, note: note))
                 }
             }

@@ -126,7 +126,18 @@ struct Workspace: Sendable {
 
     func dropStaged() throws(SinkError) { try FileSystem.removeTree(stagedPath) }
 
-    // MARK: The end
+    // MARK: Beginning and end
+
+    /// Removes what killed runs left, all of it but the notes; for a run that nobody shares the folder with.
+    ///
+    /// - Parameter lease: The run's own.
+    /// - Throws: `SinkError` where something cannot be removed.
+    func removeLeavings(_ lease: Lease) throws(SinkError) {
+        let kept = [attemptsPath, reloadPath, stagedPath] + lease.paths
+        for name in try FileSystem.names(in: path) where !kept.contains("\(path)/\(name)") {
+            try FileSystem.removeTree("\(path)/\(name)")
+        }
+    }
 
     /// Removes the folder unless another run shares it or it holds something a later run can use.
     func leave(_ lease: Lease) throws(SinkError) {

@@ -5,7 +5,11 @@ import Testing
 
 @Suite("Errors")
 struct ErrorTests {
-    static func context(secrets: [String] = [testKey]) throws -> RequestContext {
+    static func context(
+        _ status: Int? = nil,
+        _ headers: HeaderFields = [:],
+        secrets: [String] = [testKey]
+    ) throws -> RequestContext {
         RequestContext(
             method: .get,
             destination: try Router(baseURL: "https://api.supermetrics.com", dtsBaseURL: nil, queryPathPrefix: "")
@@ -13,7 +17,9 @@ struct ErrorTests {
             redactor: Redactor(secrets: secrets),
             acceptsCompression: true,
             compression: CompressionPreference(),
-            now: { Date(timeIntervalSince1970: 784_111_777) }
+            now: { Date(timeIntervalSince1970: 784_111_777) },
+            status: status,
+            headers: headers
         )
     }
 
@@ -22,7 +28,7 @@ struct ErrorTests {
         _ body: String,
         headers: HeaderFields = [:]
     ) throws -> SupermetricsError {
-        try context().apiError(status: status, headers: headers, body: Array(body.utf8))
+        try context(status, headers).apiError(body: Array(body.utf8))
     }
 
     struct Shape: Sendable, CustomTestStringConvertible {
@@ -153,15 +159,11 @@ struct ErrorTests {
     @Test("a secret echoed in any form never shows")
     func redaction() throws {
         let secret = "tok/en+ab=="
-        let context = try Self.context(secrets: [secret])
+        let context = try Self.context(400, ["X-Echo": secret, "X-Request-Id": secret], secrets: [secret])
         let echoes = #"\#(secret) tok%2Fen%2Bab%3D%3D tok\/en+ab== Bearer \#(secret)\u0301"#
         let body =
             #"{"meta":{"request_id":"\#(secret)"},"error":{"code":"X-\#(secret)","message":"\#(echoes)","details":{"\#(secret)":"\#(secret)"}}}"#
-        let error = context.apiError(
-            status: 400,
-            headers: ["X-Echo": secret, "X-Request-Id": secret],
-            body: Array(body.utf8)
-        )
+        let error = context.apiError(body: Array(body.utf8))
         var dumped = ""
         dump(error, to: &dumped)
         for text in [dumped, "\(error)", String(reflecting: error), error.responseBody ?? ""] {
@@ -172,9 +174,23 @@ struct ErrorTests {
         #expect(!"\(context.transportError(Echo(text: "sent \(secret)"), sent: true))".contains("tok"))
     }
 
+    @Test("foreign text stays on its line and within bounds")
+    func lines() throws {
+        let long = String(repeating: "é", count: 4000)
+        let error = try Self.error(
+            400,
+            #"{"meta":{"request_id":"r\n2"},"error":{"code":"A\nB","message":"one\r\ntwo\u0000\u001b[31m \#(long)"}}"#
+        )
+        #expect(error.code == "A B" && error.requestID == "r 2")
+        #expect(error.message.hasPrefix("one  two  [31m é"))
+        #expect(error.message.utf8.count <= 1003 && error.message.hasSuffix("é…"))
+        #expect(!"\(error)".unicodeScalars.contains { $0.value < 0x20 })
+    }
+
     @Test("a body is kept up to its limit, cut at a character")
     func boundedBody() throws {
         let error = try Self.error(500, String(repeating: "ä€", count: 5000))
-        #expect((error.responseBody?.utf8.count ?? 0) <= SupermetricsError.bodyLimit + 8)
+        #expect((error.responseBody?.utf8.count ?? 0) <= SupermetricsError.bodyLimit + 3)
+        #expect(error.responseBody?.unicodeScalars.contains("\u{FFFD}") == false)
     }
 }

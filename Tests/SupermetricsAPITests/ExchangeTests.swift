@@ -7,6 +7,7 @@ private typealias Answer = ScriptedServer.Answer
 
 @Suite("Exchanges")
 struct ExchangeTests {
+    static let id = ("X-Request-Id", "req-cut")
     static let page = #"{"meta":{"status_code":"SUCCESS"},"data":[]}"#
 
     @Test("a body comes in pieces, however it is framed", arguments: ["length", "chunked", "close"])
@@ -82,13 +83,13 @@ struct ExchangeTests {
     }
 
     @Test(
-        "a body that is cut is an error, not an end",
+        "a body that is cut is an error, not an end, and carries the request id",
         arguments: [
-            Answer([.send(Answer.head(200, [("Content-Length", "100")]) + Array("{\"da".utf8)), .close]),
+            Answer([.send(Answer.head(200, [("Content-Length", "100"), id]) + Array("{\"da".utf8)), .close]),
             Answer([
-                .send(Answer.head(200, [("Transfer-Encoding", "chunked")])), Answer.chunk(Array("{}".utf8)), .close,
+                .send(Answer.head(200, [("Transfer-Encoding", "chunked"), id])), Answer.chunk(Array("{}".utf8)), .close,
             ]),
-            Answer([.send(Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".utf8)), .close]),
+            Answer([.send(Answer.head(200, [("Transfer-Encoding", "chunked"), id]) + Array("zz\r\n".utf8)), .close]),
         ]
     )
     fileprivate func cut(answer: Answer) async throws {
@@ -97,6 +98,7 @@ struct ExchangeTests {
                 let error = try await failure { _ = try await client.queries.results(of: "s").text() }
                 #expect(error.kind == .network || error.kind == .protocolViolation)
                 #expect(error.isTransient && error.endpoint == "/query/results")
+                #expect(error.requestID == "req-cut")
             }
         }
     }
@@ -346,10 +348,22 @@ struct ExchangeTests {
         #expect(retries.all.count == 2)
     }
 
-    @Test("a client used after its scope refuses")
-    func closed() async throws {
+    @Test("a client is closed when its scope ends, by a return or by an error", arguments: [true, false])
+    func closed(byReturning: Bool) async throws {
+        struct Stop: Error {}
         try await withServer({ _, _ in .json("{}") }) { server in
-            let client = try await withSupermetricsClient(configuration(server)) { $0 }
+            var escaped: SupermetricsClient?
+            do {
+                try await withSupermetricsClient(configuration(server)) { client in
+                    escaped = client
+                    _ = try await client.accounts.list(dsID: "A")
+                    if !byReturning { throw Stop() }
+                }
+                #expect(byReturning)
+            } catch is Stop {
+                #expect(!byReturning)
+            }
+            let client = try #require(escaped)
             let error = try await failure { _ = try await client.accounts.list(dsID: "A") }
             #expect(error.kind == .client)
         }

@@ -92,6 +92,19 @@ struct ExecutorTests {
         }
     }
 
+    @Test("what breaks while it is read is backed off by the same rules")
+    func backoff() async throws {
+        try await withServer({ _, _ in .json("{}") }) { server in
+            try await withSupermetricsClient(configuration(server) { $0.maxAttempts = 3 }) { client in
+                let passing = SupermetricsError(.network, "m", isTransient: true)
+                #expect(client.backoff(after: passing, attempt: 1) == .milliseconds(250))
+                #expect(client.backoff(after: passing, attempt: 2) == .milliseconds(500))
+                #expect(client.backoff(after: passing, attempt: 3) == nil)
+                #expect(client.backoff(after: SupermetricsError(.server, "m"), attempt: 1) == nil)
+            }
+        }
+    }
+
     @Test("forms and bodies are encoded as they are declared")
     func encoding() async throws {
         try await withServer({ _, _ in .json("{}") }) { server in

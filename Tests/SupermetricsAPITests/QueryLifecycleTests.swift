@@ -57,8 +57,11 @@ struct QueryLifecycleTests {
         #expect(
             Self.summary(none.receive(.init(httpStatus: 202), elapsed: .zero, random: 0)) == "fail protocolViolation"
         )
+        var own = QueryLifecycle(pollInterval: .seconds(1), deadline: .seconds(9), scheduleID: "own")
+        _ = own.receive(.init(httpStatus: 202, scheduleID: "theirs"), elapsed: .zero, random: 0)
+        #expect(own.handle == .scheduleID("theirs"))
         #expect(
-            QueryLifecycle(pollInterval: .seconds(1), deadline: .seconds(1), resuming: "x").handle == .scheduleID("x")
+            QueryLifecycle(pollInterval: .seconds(1), deadline: .seconds(1), scheduleID: "x").handle == .scheduleID("x")
         )
     }
 
@@ -112,9 +115,7 @@ struct QueryLifecycleTests {
     @Test("failures that pass are waited out; others end the query; an unknown id is lost, unless it may still appear")
     func failures() throws {
         func error(_ status: Int, _ code: String, _ headers: HeaderFields = [:]) throws -> SupermetricsError {
-            try ErrorTests.context().apiError(
-                status: status,
-                headers: headers,
+            try ErrorTests.context(status, headers).apiError(
                 body: Array(#"{"error":{"code":"\#(code)","message":"m"}}"#.utf8)
             )
         }
@@ -123,7 +124,7 @@ struct QueryLifecycleTests {
         let busy = try error(503, "SERVICE_UNAVAILABLE", ["Retry-After": "9"])
         // Nothing was accepted yet, so there is nothing to look at.
         #expect(Self.summary(lifecycle.receive(busy, elapsed: .zero, random: 0.5)) == "fail server")
-        var resumed = QueryLifecycle(pollInterval: .seconds(1), deadline: .seconds(100), resuming: "s")
+        var resumed = QueryLifecycle(pollInterval: .seconds(1), deadline: .seconds(100), scheduleID: "s")
         #expect(Self.summary(resumed.receive(gone, elapsed: .zero, random: 0.5)) == "wait")
         #expect(Self.summary(resumed.receive(gone, elapsed: .seconds(5), random: 0.5)) == "lost")
         _ = lifecycle.receive(.init(httpStatus: 202, scheduleID: "s"), elapsed: .zero, random: 0.5)

@@ -151,6 +151,46 @@ struct QueriesTests {
         }
     }
 
+    @Test("executeAndWait honours Retry-After, and fetches a result that came without its rows, once")
+    func resultApart() async throws {
+        let done = #"{"meta":{"schedule_id":"sid","status_code":"SUCCESS"}}"#
+        for rows in [#"{"meta":{"status_code":"SUCCESS"},"data":[["x"]]}"#, done] {
+            let answers = [
+                Answer.json(#"{"meta":{"schedule_id":"sid"}}"#, status: 202, [("Retry-After", "9")]), Answer.json(done),
+                Answer.json(rows),
+            ]
+            let clock = TestClock(passing: .seconds(100_000))
+            try await withServer({ _, index in answers[index] }) { server in
+                try await withSupermetricsClient(configuration(server, clock: clock)) { client in
+                    if rows == done {
+                        let error = try await failure { _ = try await client.queries.executeAndWait(["ds_id": "AW"]) }
+                        #expect(error.kind == .protocolViolation)
+                    } else {
+                        #expect(try await client.queries.executeAndWait(["ds_id": "AW"]).rows == [["x"]])
+                    }
+                }
+                #expect(server.requests.map(\.path) == ["/query/data/json", "/query/status", "/query/results"])
+            }
+            #expect(clock.passed == [.seconds(9)])
+        }
+    }
+
+    @Test("a submission whose answer never came is looked for by the caller's own id")
+    func lostSubmission() async throws {
+        let done = #"{"meta":{"schedule_id":"own","status_code":"SUCCESS"},"data":[]}"#
+        let script: ScriptedServer.Script = { request, _ in request.method == "POST" ? Answer([.close]) : .json(done) }
+        try await withServer(script) { server in
+            try await withSupermetricsClient(configuration(server) { $0.maxAttempts = 1 }) { client in
+                let response = try await client.queries.executeAndWait(
+                    ["ds_id": "AW"],
+                    control: .with(scheduleID: "own")
+                )
+                #expect(response.rows.isEmpty)
+            }
+            #expect(server.requests.map(\.path) == ["/query/data/json", "/query/status"])
+        }
+    }
+
     @Test("a result of more pages than one answer is not passed off as whole")
     func morePages() async throws {
         try await withServer({ _, _ in

@@ -54,7 +54,7 @@ final class TokenSource: Sendable {
 
 /// The `Authorization` of one call through all its attempts.
 struct Authorization {
-    /// The field's value, nil before the first attempt.
+    /// The field's value, empty until ``prepare()`` was called.
     private(set) var value = ""
     /// The secret inside the value.
     private(set) var token = ""

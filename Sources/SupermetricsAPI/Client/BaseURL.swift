@@ -12,7 +12,7 @@ struct Origin: Sendable, Hashable, CustomStringConvertible {
     }
 
     var isLoopback: Bool {
-        if host == "localhost" || host == "::1" || host.hasSuffix(".localhost") { return true }
+        if host == "localhost" || host == "::1" { return true }
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
     }

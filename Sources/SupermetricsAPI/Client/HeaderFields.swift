@@ -25,15 +25,21 @@ public struct HeaderFields: Sendable, Hashable, ExpressibleByDictionaryLiteral {
     ///
     /// - Parameter name: the field's name, compared without case.
     public subscript(name: String) -> String? {
-        get {
-            let name = name.lowercased()
-            return fields.first { $0.name.lowercased() == name }?.value
-        }
+        get { values(name).first }
         set {
             let lowercased = name.lowercased()
             fields.removeAll { $0.name.lowercased() == lowercased }
             if let newValue { append(name, newValue) }
         }
+    }
+
+    /// Every value of a field, in order.
+    ///
+    /// - Parameter name: the field's name, compared without case.
+    /// - Returns: the values, none if there is no such field.
+    public func values(_ name: String) -> [String] {
+        let name = name.lowercased()
+        return fields.filter { $0.name.lowercased() == name }.map(\.value)
     }
 
     /// Adds a line, whatever lines of that name there are.

@@ -17,6 +17,16 @@ public struct SupermetricsClient: Sendable {
     /// The settings it was opened with.
     package var configuration: Configuration { executor.configuration }
 
+    /// How long to wait before doing again what failed while an answer was read; nil when it should not be done.
+    ///
+    /// - Parameters:
+    ///   - error: the failure.
+    ///   - attempt: how many attempts were made, the failed one included.
+    /// - Returns: the wait by the client's retry rules.
+    package func backoff(after error: SupermetricsError, attempt: Int) -> Duration? {
+        executor.backoff(after: error, attempt: attempt)
+    }
+
     init(_ configuration: Configuration, http: HTTPClient) throws(SupermetricsError) {
         executor = try RequestExecutor(configuration, http: http)
         queryGate = ConcurrencyGate(permits: configuration.concurrentQueries)
@@ -41,6 +51,7 @@ public func withSupermetricsClient<R>(
     settings.timeout = .init(connect: .nanoseconds(configuration.connectTimeout.wholeNanoseconds), read: nil)
     settings.decompression = .enabled(limit: .ratio(200))
     settings.httpVersion = .http1Only
+    // A request that waits for a connection fails after the connect timeout: there must be enough for everyone.
     settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit =
         configuration.connections ?? configuration.concurrentQueries * 4 + 32
     // Connections are tried again by the retry policy, which counts and reports them.

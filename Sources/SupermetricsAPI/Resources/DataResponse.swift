@@ -17,7 +17,7 @@ public struct DataResponse: Sendable, Hashable {
     /// All of `meta`, unknown keys included.
     public let meta: JSONValue
     /// The rows, the row of display names first unless the query left it out; nil when the answer has no `data`.
-    public internal(set) var data: [JSONValue]?
+    public let data: [JSONValue]?
 
     /// The rows whose cells are a list, as the `json` format has them.
     public var rows: [[JSONValue]] { (data ?? []).compactMap(\.arrayValue) }
@@ -27,8 +27,11 @@ public struct DataResponse: Sendable, Hashable {
         meta["paginate"]?["next"]?.textValue.map { !$0.isEmpty } ?? false
     }
 
-    init(_ object: JSONObject, httpStatus: Int, requestID: String?) throws(ModelError) {
+    let retryAfter: Duration?
+
+    init(_ object: JSONObject, httpStatus: Int, requestID: String?, retryAfter: Duration?) throws(ModelError) {
         self.httpStatus = httpStatus
+        self.retryAfter = retryAfter
         meta = object["meta"] ?? .null
         self.requestID = requestID
         scheduleID = meta["schedule_id"]?.textValue
@@ -49,7 +52,8 @@ public struct DataResponse: Sendable, Hashable {
             statusWord: statusCode,
             scheduleID: scheduleID,
             requestID: requestID,
-            hasData: data != nil
+            hasData: data != nil,
+            retryAfter: retryAfter
         )
     }
 }
@@ -134,9 +138,14 @@ extension Queries {
         var control = control
         if query["sync_timeout"] == nil, control.syncTimeout == nil { control.syncTimeout = 0 }
         let settings = executor.configuration
-        var lifecycle = QueryLifecycle(pollInterval: settings.pollInterval, deadline: settings.queryTimeout)
+        var lifecycle = QueryLifecycle(
+            pollInterval: settings.pollInterval,
+            deadline: settings.queryTimeout,
+            scheduleID: control.scheduleID ?? query["schedule_id"]?.textValue
+        )
         let stopwatch = Stopwatch(settings.clock)
         var request = try submission(query, control, options)
+        var isFetching = false
         while true {
             var ready: DataResponse?
             let step: QueryLifecycle.Step
@@ -153,7 +162,11 @@ extension Queries {
                 request = try look(at: lifecycle.handle, options)
             case .ready:
                 guard let ready else {
-                    request = try look(at: lifecycle.handle, options)
+                    guard !isFetching, case .scheduleID(let id) = lifecycle.handle else {
+                        throw SupermetricsError(.protocolViolation, "the query succeeded, and its result has no data")
+                    }
+                    isFetching = true
+                    request = dataRequest("/query/results", ["schedule_id": .string(id)], options)
                     continue
                 }
                 guard !ready.hasMore else {
@@ -178,14 +191,19 @@ extension Queries {
         case .requestID(let id):
             return dataRequest("/query/data/json", ["ds_id": "", "schedule_id": .string(id)], options)
         case nil:
-            throw SupermetricsError(.protocolViolation, "the query succeeded without data, and no answer gave its id")
+            throw SupermetricsError(.protocolViolation, "the query is pending, and no answer gave its id")
         }
     }
 
     private func whole(_ request: APIRequest) async throws(SupermetricsError) -> DataResponse {
         let answer = try await executor.json(request)
         return try answer.read { object throws(ModelError) in
-            try DataResponse(object, httpStatus: answer.response.status, requestID: answer.requestID)
+            try DataResponse(
+                object,
+                httpStatus: answer.response.status,
+                requestID: answer.requestID,
+                retryAfter: answer.response.retryAfter
+            )
         }
     }
 }

@@ -63,26 +63,28 @@ package struct QueryLifecycle: Sendable {
 
     private let pollInterval: Duration
     private let deadline: Duration
+    private let ownID: String?
     private var scheduleID: String?
     private var requestID: String?
     private var lastWord: String?
     private var wasSeen = false
 
-    /// A query about to be submitted, or one that an earlier run submitted.
+    /// A query about to be submitted, or submitted by an earlier run.
     ///
     /// - Parameters:
     ///   - pollInterval: the first pause between two looks.
     ///   - deadline: the longest the query may take, from submission to result.
-    ///   - scheduleID: the handle of a query that is already running, to watch it again.
-    package init(pollInterval: Duration, deadline: Duration, resuming scheduleID: String? = nil) {
+    ///   - scheduleID: the id it is submitted under, if the caller chose one; with it a query can be looked for
+    ///     although no answer to its submission came.
+    package init(pollInterval: Duration, deadline: Duration, scheduleID: String? = nil) {
         self.pollInterval = pollInterval
         self.deadline = deadline
-        self.scheduleID = scheduleID
+        ownID = scheduleID
     }
 
-    /// How to look at the query; nil before any answer gave an id.
+    /// How to look at the query: by the id the API gave it, else by the caller's; nil while there is none.
     package var handle: Handle? {
-        scheduleID.map(Handle.scheduleID) ?? requestID.map(Handle.requestID)
+        scheduleID.map(Handle.scheduleID) ?? requestID.map(Handle.requestID) ?? ownID.map(Handle.scheduleID)
     }
 
     /// Takes in an answer of HTTP status 2xx.

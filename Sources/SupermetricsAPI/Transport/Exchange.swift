@@ -80,6 +80,7 @@ final class Exchange: HTTPClientResponseDelegate {
                 await withCheckedContinuation { continuation in
                     let isReady = state.withLock { state in
                         if isThere(state) || state.end != nil { return true }
+                        precondition(state.reader == nil, "a body has one reader at a time")
                         state.reader = continuation
                         return false
                     }
@@ -91,12 +92,11 @@ final class Exchange: HTTPClientResponseDelegate {
         }
     }
 
-    private func change(_ body: (inout sending State) -> Void) {
-        let reader = state.withLock { state in
-            body(&state)
-            return state.reader.take()
-        }
+    /// Changes the state and wakes the reader, who looks for itself what is new.
+    private func change<R: Sendable>(_ body: (inout sending State) -> R) -> R {
+        let (result, reader) = state.withLock { state in (body(&state), state.reader.take()) }
         reader?.resume()
+        return result
     }
 
     private func finish(_ end: Result<Void, Ending>) {
@@ -118,12 +118,12 @@ final class Exchange: HTTPClientResponseDelegate {
 
     func didReceiveBodyPart(task: HTTPClient.Task<Void>, _ buffer: ByteBuffer) -> EventLoopFuture<Void> {
         let taken = task.eventLoop.makePromise(of: Void.self)
-        let isWanted = state.withLock { state in
+        let isWanted = change { state in
             guard state.end == nil else { return false }
             state.chunk = (buffer, taken)
             return true
         }
-        if isWanted { change { _ in } } else { taken.succeed() }
+        if !isWanted { taken.succeed() }
         return taken.futureResult
     }
 

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOHTTPCompression
@@ -6,7 +7,7 @@ import Synchronization
 
 import struct FoundationEssentials.Date
 
-/// What every error of one exchange says about it: where it went, and which secrets must not show.
+/// What every error of one exchange says about it: where it went, what came back, and which secrets must not show.
 struct RequestContext: Sendable {
     let method: APIRequest.Method
     let destination: Destination
@@ -15,69 +16,65 @@ struct RequestContext: Sendable {
     let acceptsCompression: Bool
     let compression: CompressionPreference
     let now: @Sendable () -> Date
+    /// The answer's status and header fields, as soon as they are there.
+    var status: Int?
+    var headers = HeaderFields()
 
-    /// The error an answer stands for, from its status, header fields and as much of its body as was read.
-    func apiError(status: Int, headers: HeaderFields, body: [UInt8]) -> SupermetricsError {
+    var retryAfter: Duration? { RetryAfter.parse(headers["Retry-After"], now: now()) }
+
+    /// The error the answer stands for, from its status, header fields and as much of its body as was read.
+    func apiError(body: [UInt8]) -> SupermetricsError {
         let parsed = ErrorBody(body)
-        let retryAfter = RetryAfter.parse(headers["Retry-After"], now: now())
         let text = [parsed?.message, parsed?.details?.description].compactMap(\.self).joined(separator: " ")
-        let classification = ErrorCodes.classify(code: parsed?.code, status: status, text: text)
+        let classification = ErrorCodes.classify(code: parsed?.code, status: status ?? 0, text: text)
         var error = SupermetricsError(
             classification.kind,
-            parsed?.message.map(redactor.redact) ?? Self.plainMessage(status: status, body: body),
+            parsed?.message.map { line($0) } ?? Self.plainMessage(body),
             isTransient: classification.isTransient,
             advice: ErrorCodes.advice(for: classification.kind, code: parsed?.code, retryAfter: retryAfter)
         )
         error.outcomeIsUnknown = classification.kind == .server || classification.kind == .timeout
-        error.code = parsed?.code.map(redactor.redact)
+        error.code = parsed?.code.map { line($0, limit: 100) }
         error.details = parsed?.details.map(redactor.redact)
         error.retryAfter = retryAfter
-        describe(&error, status: status, headers: headers, body: body)
-        error.requestID = parsed?.requestID.map(redactor.redact) ?? error.requestID
+        describe(&error, body: body)
+        error.statusCode = status
+        error.requestID = parsed?.requestID.map { line($0, limit: 100) } ?? error.requestID
         return error
     }
 
     /// A 3xx: following it would take the credential, or the caller, somewhere nobody configured.
-    func redirect(status: Int, headers: HeaderFields) -> SupermetricsError {
+    func redirect() -> SupermetricsError {
         let target = headers["Location"].flatMap { location in
-            location.hasPrefix("/") && !location.hasPrefix("//")
-                ? destination.origin.description : Origin(ofURL: location)?.description
+            location.hasPrefix("/") && !location.hasPrefix("//") ? destination.origin : Origin(ofURL: location)
         }
         var error = SupermetricsError(
             .protocolViolation,
-            "the server redirects to \(target.map(redactor.redact) ?? "an unreadable place"), which is not followed",
+            "the server redirects to \(target.map { line("\($0)") } ?? "an unreadable place"), which is not followed",
             advice: "set the base URL to where the API really is"
         )
-        var shown = headers
-        shown["Location"] = nil
-        describe(&error, status: status, headers: shown, body: [])
+        describe(&error)
+        error.headers["Location"] = nil
         return error
     }
 
     /// An answer that breaks the protocol.
     func violation(
         _ message: String,
-        status: Int?,
-        headers: HeaderFields,
         body: [UInt8] = [],
         isTransient: Bool,
         advice: String? = nil
     ) -> SupermetricsError {
-        var error = SupermetricsError(
-            .protocolViolation,
-            redactor.redact(message),
-            isTransient: isTransient,
-            advice: advice
-        )
+        var error = SupermetricsError(.protocolViolation, line(message), isTransient: isTransient, advice: advice)
         error.outcomeIsUnknown = true
-        describe(&error, status: status, headers: headers, body: body)
+        describe(&error, body: body)
         return error
     }
 
     func timeout(_ message: String, advice: String, sent: Bool) -> SupermetricsError {
         var error = SupermetricsError(.timeout, message, isTransient: true, advice: advice)
         error.outcomeIsUnknown = sent
-        describe(&error, status: nil, headers: HeaderFields(), body: [])
+        describe(&error)
         return error
     }
 
@@ -96,17 +93,29 @@ struct RequestContext: Sendable {
                 decompressionError("the compressed answer inflates beyond any honest ratio")
             case is NIOHTTPDecompression.DecompressionError, is NIOHTTPDecompression.ExtraDecompressionError:
                 decompressionError("the compressed answer is damaged")
+            case let cause as IOError:
+                SupermetricsError(
+                    .network,
+                    "no connection to \(destination.origin), or it broke off (\(Self.reason(of: cause)))",
+                    isTransient: true,
+                    advice: "check the network and the base URL"
+                )
             default:
                 SupermetricsError(
                     .network,
-                    "no connection, or it broke off (\(Self.bounded(redactor.redact("\(cause)"))))",
+                    "no connection to \(destination.origin), or it broke off (\(line("\(cause)", limit: 300)))",
                     isTransient: true,
                     advice: "check the network and the base URL"
                 )
             }
         error.outcomeIsUnknown = sent
-        describe(&error, status: nil, headers: HeaderFields(), body: [])
+        describe(&error)
         return error
+    }
+
+    /// What the system says of a failed call, such as `Connection refused`.
+    private static func reason(of error: IOError) -> String {
+        unsafe strerror(error.errnoCode).map { unsafe String(cString: $0) } ?? "error \(error.errnoCode)"
     }
 
     private func clientError(_ cause: HTTPClientError) -> SupermetricsError {
@@ -138,31 +147,38 @@ struct RequestContext: Sendable {
         return SupermetricsError(.protocolViolation, message, isTransient: acceptsCompression)
     }
 
-    private func describe(_ error: inout SupermetricsError, status: Int?, headers: HeaderFields, body: [UInt8]) {
+    private func describe(_ error: inout SupermetricsError, body: [UInt8] = []) {
         error.method = method.rawValue
         error.endpoint = destination.path
-        error.statusCode = status
+        error.statusCode = error.isNetwork ? nil : status
         error.headers = headers.mapValues(redactor.redact)
-        error.requestID = error.requestID ?? error.headers["X-Request-Id"]
+        error.requestID = error.headers["X-Request-Id"]
         error.spanID = error.headers["X-Span-Id"]
         if !body.isEmpty {
-            error.responseBody = Self.bounded(
-                redactor.redact(String(decoding: body, as: UTF8.self)),
-                limit: SupermetricsError.bodyLimit
-            )
+            let text = redactor.redact(String(decoding: body, as: UTF8.self))
+            error.responseBody = Self.bounded(text, limit: SupermetricsError.bodyLimit)
         }
     }
 
-    private static func plainMessage(status: Int, body: [UInt8]) -> String {
-        let start = body.drop { $0 <= 0x20 }.first
-        if body.isEmpty || start == nil { return "the answer has no body" }
-        return start == UInt8(ascii: "<")
-            ? "the answer is a web page, not the API's" : "the answer says nothing readable"
+    /// Foreign text as part of one line: no secret, no control character, no more than so many bytes.
+    private func line(_ text: String, limit: Int = 1000) -> String {
+        let scalars = redactor.redact(text).unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }
+        var line = String.UnicodeScalarView()
+        line.append(contentsOf: scalars)
+        return Self.bounded(String(line), limit: limit)
     }
 
-    static func bounded(_ text: String, limit: Int = 300) -> String {
+    private static func plainMessage(_ body: [UInt8]) -> String {
+        switch body.first(where: { $0 > 0x20 }) {
+        case nil: "the answer has no body"
+        case UInt8(ascii: "<"): "the answer is a web page, not the API's"
+        default: "the answer says nothing readable"
+        }
+    }
+
+    private static func bounded(_ text: String, limit: Int) -> String {
         guard text.utf8.count > limit else { return text }
-        return String(decoding: text.utf8.prefix(limit), as: UTF8.self) + "…"
+        return String(text[..<text.utf8.index(text.startIndex, offsetBy: limit)]) + "…"
     }
 }
 

@@ -42,13 +42,7 @@ final class RequestExecutor: Sendable {
             do {
                 value = try JSONValue(parsing: bytes)
             } catch {
-                throw response.context.violation(
-                    "the answer is not JSON: \(error)",
-                    status: response.status,
-                    headers: response.headers,
-                    body: bytes,
-                    isTransient: true
-                )
+                throw response.violation("the answer is not JSON: \(error)", isTransient: true)
             }
             if let error = value["error"], !error.isNull { throw response.error(decoding: bytes) }
             return JSONAnswer(value: value, response: response)
@@ -58,6 +52,13 @@ final class RequestExecutor: Sendable {
     /// A request whose answer is read by the caller; what breaks while it is read is no longer retried here.
     func stream(_ request: APIRequest) async throws(SupermetricsError) -> StreamedResponse {
         try await perform(request) { response in response }
+    }
+
+    /// How long to wait before a failed exchange is tried again; nil when it should not be.
+    func backoff(after error: SupermetricsError, attempt: Int) -> Duration? {
+        let decision = policy.decide(error, attempt: attempt, repeatable: true, random: configuration.random())
+        guard case .retry(let wait) = decision else { return nil }
+        return wait
     }
 
     private func perform<R: Sendable>(
@@ -125,62 +126,47 @@ final class RequestExecutor: Sendable {
             case .timedOut: throw limits.headExceeded(context, sent: exchange.wasSent)
             }
         }
-        var headers = HeaderFields()
-        for field in head.headers { headers.append(field.name, field.value) }
-        let body = ResponseBody(exchange: exchange, context: context, limits: limits)
-        return try await accept(status: Int(head.status.code), headers: headers, body: body, context: context)
+        var answered = context
+        answered.status = Int(head.status.code)
+        for field in head.headers { answered.headers.append(field.name, field.value) }
+        let body = ResponseBody(exchange: exchange, context: answered, limits: limits)
+        return try await accept(StreamedResponse(body: body, context: answered), status: Int(head.status.code))
     }
 
     /// Lets a success through, and makes an error of everything else.
     private func accept(
-        status: Int,
-        headers: HeaderFields,
-        body: ResponseBody,
-        context: RequestContext
+        _ response: StreamedResponse,
+        status: Int
     ) async throws(SupermetricsError) -> StreamedResponse {
         switch status {
         case 200..<300: break
-        case 300..<400: throw context.redirect(status: status, headers: headers)
+        case 300..<400: throw response.context.redirect()
         default:
             // The status already tells; a body that breaks off only makes it tell less.
-            let bytes = (try? await body.collect(upTo: Self.errorBodyLimit)) ?? []
+            let bytes = (try? await response.body.collect(upTo: Self.errorBodyLimit)) ?? []
             if Task.isCancelled { throw .cancelled }
-            throw context.apiError(status: status, headers: headers, body: bytes)
+            throw response.error(decoding: bytes)
         }
-        let encoding = headers.fields.filter { $0.name.lowercased() == "content-encoding" }.map {
-            $0.value.lowercased()
+        let encodings = response.headers.values("Content-Encoding").map { $0.lowercased() }
+        guard encodings.isEmpty || [["gzip"], ["deflate"], ["identity"]].contains(encodings) else {
+            throw response.violation("the answer has a content encoding that was not asked for", isTransient: false)
         }
-        guard encoding.isEmpty || encoding.count == 1 && ["gzip", "deflate", "identity"].contains(encoding[0]) else {
-            throw context.violation(
-                "the answer has a content encoding that was not asked for",
-                status: status,
-                headers: headers,
-                isTransient: false
-            )
+        if response.headers["Content-Type"]?.lowercased().contains("html") == true {
+            try await refuseWebPage(response)
         }
-        if headers["Content-Type"]?.lowercased().contains("html") == true {
-            try await refuseHTML(status, headers, body, context)
-        }
-        return StreamedResponse(status: status, headers: headers, body: body, context: context)
+        return response
     }
 
     /// A gateway's page; what only claims to be HTML is let through.
-    private func refuseHTML(
-        _ status: Int,
-        _ headers: HeaderFields,
-        _ body: ResponseBody,
-        _ context: RequestContext
-    ) async throws(SupermetricsError) {
-        guard let chunk = try await body.next() else { return }
-        let bytes = Array(chunk.buffer.readableBytesView.prefix(SupermetricsError.bodyLimit * 4))
+    private func refuseWebPage(_ response: StreamedResponse) async throws(SupermetricsError) {
+        guard let chunk = try await response.body.next() else { return }
+        let bytes = Array(chunk.buffer.readableBytesView.prefix(Self.errorBodyLimit))
         guard bytes.first(where: { $0 > 0x20 }) == UInt8(ascii: "<") else {
-            body.putBack(chunk)
+            response.body.putBack(chunk)
             return
         }
-        throw context.violation(
+        throw response.context.violation(
             "the answer is a web page, not the API's",
-            status: status,
-            headers: headers,
             body: bytes,
             isTransient: true,
             advice: "check the base URL, and that no proxy answers in the API's place"
@@ -188,24 +174,26 @@ final class RequestExecutor: Sendable {
     }
 
     private func limits(for request: APIRequest) -> ExchangeLimits {
-        let head: Duration
-        let total: Duration
+        func limits(total: Duration, head: Duration, idle: Duration, bytes: Int) -> ExchangeLimits {
+            ExchangeLimits(
+                clock: configuration.clock,
+                started: Stopwatch(configuration.clock),
+                total: total,
+                head: min(head, total),
+                idle: idle,
+                maximumBytes: bytes
+            )
+        }
         switch request.profile {
         case .control:
-            total = request.options.timeout ?? configuration.timeout
-            head = total
+            let total = request.options.timeout ?? configuration.timeout
+            return limits(total: total, head: total, idle: total, bytes: configuration.controlBodyLimit)
         case .data(let serverWait):
-            total = request.options.timeout ?? configuration.requestTimeout
-            head = serverWait.map { configuration.idleTimeout + $0 } ?? total
+            let total = request.options.timeout ?? configuration.requestTimeout
+            let idle = configuration.idleTimeout
+            let head = serverWait.map { idle + $0 } ?? total
+            return limits(total: total, head: head, idle: idle, bytes: configuration.dataBodyLimit)
         }
-        return ExchangeLimits(
-            clock: configuration.clock,
-            started: Stopwatch(configuration.clock),
-            total: total,
-            head: min(head, total),
-            idle: request.profile == .control ? total : configuration.idleTimeout,
-            maximumBytes: request.profile == .control ? configuration.controlBodyLimit : configuration.dataBodyLimit
-        )
     }
 
     private func httpRequest(

@@ -38,8 +38,6 @@ public final class ResponseBody: Sendable {
                 exchange.stop(.cancelled)
                 throw context.violation(
                     "the answer is longer than the \(limits.maximumBytes) bytes allowed",
-                    status: nil,
-                    headers: HeaderFields(),
                     isTransient: false
                 )
             }

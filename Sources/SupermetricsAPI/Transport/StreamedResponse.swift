@@ -2,14 +2,16 @@ public import struct FoundationEssentials.Date
 
 /// A successful answer whose body is still to be read.
 public struct StreamedResponse: Sendable {
-    /// The HTTP status, 200 to 299.
-    public let status: Int
-    /// The header fields.
-    public let headers: HeaderFields
     /// The body.
     public let body: ResponseBody
 
     let context: RequestContext
+
+    /// The HTTP status, 200 to 299.
+    public var status: Int { context.status ?? 0 }
+
+    /// The header fields.
+    public var headers: HeaderFields { context.headers }
 
     /// The request's path, for messages.
     public var endpoint: String { context.destination.path }
@@ -24,7 +26,7 @@ public struct StreamedResponse: Sendable {
     public var date: Date? { headers["Date"].flatMap(HTTPDate.parse) }
 
     /// How long the API asks to wait before the next request.
-    public var retryAfter: Duration? { RetryAfter.parse(headers["Retry-After"], now: context.now()) }
+    public var retryAfter: Duration? { context.retryAfter }
 
     /// Requests left in this hour, where the API says so.
     public var rateLimitRemaining: Int? { headers["X-RateLimit-Remaining"].flatMap { Int($0.trimmingSpaces) } }
@@ -37,7 +39,7 @@ public struct StreamedResponse: Sendable {
     /// - Parameter bytes: the whole body, or the value of its `error` member alone.
     /// - Returns: the error, classified by its code.
     package func error(decoding bytes: [UInt8]) -> SupermetricsError {
-        context.apiError(status: status, headers: headers, body: bytes)
+        context.apiError(body: bytes)
     }
 
     /// An error for an answer that is not what the protocol promises.
@@ -47,6 +49,6 @@ public struct StreamedResponse: Sendable {
     ///   - isTransient: whether the same request may be answered properly later.
     /// - Returns: the error, with this answer's ids.
     package func violation(_ message: String, isTransient: Bool) -> SupermetricsError {
-        context.violation(message, status: status, headers: headers, isTransient: isTransient)
+        context.violation(message, isTransient: isTransient)
     }
 }

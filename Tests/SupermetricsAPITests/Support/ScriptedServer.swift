@@ -59,13 +59,10 @@ final class ScriptedServer: Sendable {
 
     typealias Script = @Sendable (Request, Int) -> Answer
 
-    let port: Int
+    fileprivate let boundPort = Mutex(0)
     private let recorded = Mutex<[Request]>([])
 
-    fileprivate init(port: Int) {
-        self.port = port
-    }
-
+    var port: Int { boundPort.withLock { $0 } }
     var url: String { "http://127.0.0.1:\(port)" }
     var requests: [Request] { recorded.withLock { $0 } }
 
@@ -79,14 +76,23 @@ final class ScriptedServer: Sendable {
 
 /// Something a script waits for until the test says so.
 final class Signal: Sendable {
-    private let stream = AsyncStream<Void>.makeStream()
+    private let state = Mutex<(isFired: Bool, waiters: [@Sendable () -> Void])>((false, []))
 
     func fire() {
-        stream.continuation.finish()
+        let waiters = state.withLock { state in
+            state.isFired = true
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter() }
     }
 
-    func wait() async {
-        for await _ in stream.stream {}
+    func whenFired(_ action: @escaping @Sendable () -> Void) {
+        let isFired = state.withLock { state in
+            if !state.isFired { state.waiters.append(action) }
+            return state.isFired
+        }
+        if isFired { action() }
     }
 }
 
@@ -94,56 +100,65 @@ func withServer<R: Sendable>(
     _ script: @escaping ScriptedServer.Script,
     _ body: (ScriptedServer) async throws -> R
 ) async throws -> R {
-    typealias Connection = NIOAsyncChannel<HTTPServerRequestPart, ByteBuffer>
+    let server = ScriptedServer()
+    let connections = Notes<any Channel>()
     let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-        .bind(host: "127.0.0.1", port: 0) { channel in
-            channel.eventLoop.makeCompletedFuture {
+        .childChannelInitializer { channel in
+            connections.add(channel)
+            return channel.eventLoop.makeCompletedFuture {
                 let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)
                 try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(decoder))
-                return try Connection(wrappingChannelSynchronously: channel)
+                try channel.pipeline.syncOperations.addHandler(ScriptedHandler(server: server, script: script))
             }
         }
-    let server = ScriptedServer(port: listener.channel.localAddress?.port ?? 0)
-    return try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask {
-            try? await listener.executeThenClose { connections in
-                try await withThrowingDiscardingTaskGroup { group in
-                    for try await connection in connections {
-                        group.addTask {
-                            try? await connection.executeThenClose { requests, answers in
-                                try await serve(requests, answers, server, script)
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        defer { group.cancelAll() }
-        return try await body(server)
+        .bind(host: "127.0.0.1", port: 0).get()
+    server.boundPort.withLock { $0 = listener.localAddress?.port ?? 0 }
+    let result: Result<R, any Error>
+    do {
+        result = .success(try await body(server))
+    } catch {
+        result = .failure(error)
     }
+    try await listener.close()
+    for connection in connections.all { connection.close(promise: nil) }
+    return try result.get()
 }
 
-private func serve(
-    _ requests: NIOAsyncChannelInboundStream<HTTPServerRequestPart>,
-    _ answers: NIOAsyncChannelOutboundWriter<ByteBuffer>,
-    _ server: ScriptedServer,
-    _ script: ScriptedServer.Script
-) async throws {
-    var request: ScriptedServer.Request?
-    for try await part in requests {
-        switch part {
+private final class ScriptedHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = ByteBuffer
+
+    private let server: ScriptedServer
+    private let script: ScriptedServer.Script
+    private var request: ScriptedServer.Request?
+
+    init(server: ScriptedServer, script: @escaping ScriptedServer.Script) {
+        self.server = server
+        self.script = script
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
         case .head(let head): request = .init(head)
         case .body(let buffer): request?.body += Array(buffer.readableBytesView)
         case .end:
             guard let whole = request.take() else { return }
-            for step in script(whole, server.record(whole)).steps {
-                switch step {
-                case .send(let bytes): try await answers.write(ByteBuffer(bytes: bytes))
-                case .wait(let signal): await signal.wait()
-                case .count(let counter): counter.add(1)
-                case .close: return
-                }
-            }
+            let index = server.record(whole)
+            Self.carryOut(script(whole, index).steps[...], on: context.channel)
+        }
+    }
+
+    private static func carryOut(_ steps: ArraySlice<ScriptedServer.Step>, on channel: any Channel) {
+        guard let step = steps.first else { return }
+        let rest = steps.dropFirst()
+        switch step {
+        case .send(let bytes):
+            channel.writeAndFlush(ByteBuffer(bytes: bytes)).whenSuccess { carryOut(rest, on: channel) }
+        case .wait(let signal): signal.whenFired { carryOut(rest, on: channel) }
+        case .count(let counter):
+            counter.add(1)
+            carryOut(rest, on: channel)
+        case .close: channel.close(promise: nil)
         }
     }
 }

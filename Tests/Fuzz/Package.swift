@@ -1,0 +1,26 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// A package of its own, because `swift test` cannot link a target that brings libFuzzer's driver. The rooms are
+// links to the sources, because the fuzzer is only guided by code that was built with its instruments.
+let package = Package(
+    name: "Fuzz",
+    targets: [
+        .target(name: "PipelineCore"),
+        .target(name: "ByteCodecs", dependencies: ["PipelineCore"]),
+        .executableTarget(
+            name: "FuzzRowReader",
+            dependencies: ["PipelineCore", "ByteCodecs"],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]
+        ),
+    ]
+)
+
+for target in package.targets {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .enableUpcomingFeature("InferIsolatedConformances"), .strictMemorySafety(), .treatAllWarnings(as: .error),
+        .unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"]),
+    ]
+}

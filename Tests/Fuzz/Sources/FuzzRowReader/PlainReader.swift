@@ -1,0 +1,1 @@
+../../../ByteCodecsTests/Reference/PlainReader.swift

@@ -1,0 +1,1 @@
+../../../ByteCodecsTests/Reference/ReaderDriver.swift
