@@ -98,16 +98,27 @@ public struct WindowSummary: Sendable, Encodable {
 public struct Failure: Sendable, Encodable, Hashable {
     /// What kind of cause it is; decides the exit code.
     public var kind: FailureKind
-    /// What failed, on which input, why, what to do, and the request id.
+    /// What failed, on which input, why, what to do, and the request id; of the first window where there are several.
     public var message: String
     /// The windows it stopped; empty where it stopped the export or the run.
     public var windows: [String]
+    /// The message without what differs from window to window, by which failures of one cause are told to be the same.
+    var cause: String
+
+    enum CodingKeys: String, CodingKey {
+        case kind, message, windows
+    }
 
     /// A failure.
     public init(_ kind: FailureKind, _ message: String, windows: [String] = []) {
+        self.init(kind, message, windows: windows, cause: message)
+    }
+
+    init(_ kind: FailureKind, _ message: String, windows: [String] = [], cause: String) {
         self.kind = kind
         self.message = message
         self.windows = windows
+        self.cause = cause
     }
 }
 
