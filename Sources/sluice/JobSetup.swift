@@ -38,8 +38,13 @@ struct JobSetup {
     ///   - display: How progress is shown.
     ///   - reports: Files to write about it.
     ///   - tableOnOutput: Whether the table goes to standard output; else it goes to standard error.
+    /// - Returns: The exit code: a signal's, or the run's.
+    /// - Throws: `CommandFailure` where a report cannot be written.
     func run(
-        _ run: JobRun, _ display: DisplayOptions, _ reports: ReportOptions, tableOnOutput: Bool
+        _ run: JobRun,
+        _ display: DisplayOptions,
+        _ reports: ReportOptions,
+        tableOnOutput: Bool
     ) async throws -> Int32 {
         let log = try display.logger(environment: environment)
         let progress = Progress(log: log, draws: display.drawsProgress(environment: environment))
@@ -65,7 +70,10 @@ struct JobSetup {
         do {
             try (encoder.encode(summary) + Data("\n".utf8)).write(to: URL(fileURLWithPath: path), options: .atomic)
         } catch {
-            throw CommandFailure(.destination, "the summary cannot be written to \(path); check the folder of --summary")
+            throw CommandFailure(
+                .destination,
+                "the summary cannot be written to \(path); check the folder of --summary"
+            )
         }
     }
 }

@@ -15,7 +15,10 @@ enum MetricsFile {
         do {
             try Data(text(summary, exitCode: exitCode).utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
         } catch {
-            throw CommandFailure(.destination, "the metrics cannot be written to \(path); check the folder of --metrics")
+            throw CommandFailure(
+                .destination,
+                "the metrics cannot be written to \(path); check the folder of --metrics"
+            )
         }
     }
 
@@ -32,19 +35,31 @@ enum MetricsFile {
         let ended = Double(summary.endedAt.milliseconds) / 1000
         let metrics = [
             Metric(
-                name: "sluice_run_end_timestamp_seconds", help: "When the last run ended.",
-                samples: [(job, "\(ended)")]),
+                name: "sluice_run_end_timestamp_seconds",
+                help: "When the last run ended.",
+                samples: [(job, "\(ended)")]
+            ),
             Metric(
-                name: "sluice_run_duration_seconds", help: "How long the last run took.",
-                samples: [(job, "\(summary.endedAt.seconds(since: summary.startedAt))")]),
+                name: "sluice_run_duration_seconds",
+                help: "How long the last run took.",
+                samples: [(job, "\(summary.endedAt.seconds(since: summary.startedAt))")]
+            ),
             Metric(
-                name: "sluice_run_exit_code", help: "Exit code of the last run; 0 means everything wanted is loaded.",
-                samples: [(job, "\(exitCode)")]),
+                name: "sluice_run_exit_code",
+                help: "Exit code of the last run; 0 means everything wanted is loaded.",
+                samples: [(job, "\(exitCode)")]
+            ),
             Metric(name: "sluice_windows", help: "Windows of the last run by what became of them.", samples: windows),
-            Metric(name: "sluice_rows_loaded", help: "Rows loaded by the last run.", samples: perExport { "\($0.rows)" }),
             Metric(
-                name: "sluice_requests", help: "HTTP requests spent on windows loaded by the last run.",
-                samples: perExport { "\($0.requests)" }),
+                name: "sluice_rows_loaded",
+                help: "Rows loaded by the last run.",
+                samples: perExport { "\($0.rows)" }
+            ),
+            Metric(
+                name: "sluice_requests",
+                help: "HTTP requests spent on windows loaded by the last run.",
+                samples: perExport { "\($0.requests)" }
+            ),
         ]
         return metrics.map { metric in
             let head = "# HELP \(metric.name) \(metric.help)\n# TYPE \(metric.name) gauge\n"

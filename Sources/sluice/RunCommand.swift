@@ -2,7 +2,7 @@ import ArgumentParser
 import Jobs
 import PipelineCore
 
-/// `sluice run JOB.yaml`
+/// Runs a job: `sluice run JOB.yaml`.
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
@@ -11,7 +11,8 @@ struct RunCommand: AsyncParsableCommand {
             Example:
               sluice run nightly.yaml --summary summary.json
               sluice run nightly.yaml --export google_ads --start-date 2024-01-01 --end-date 2024-01-31 --reload=all
-            """)
+            """
+    )
 
     @Argument(help: ArgumentHelp("The job file.", valueName: "job.yaml"))
     var path: String
@@ -43,8 +44,11 @@ struct RunCommand: AsyncParsableCommand {
         options.waits = wait
         options.maxMinutes = maxMinutes
         let run = JobRun(
-            job: job, installed: installedSinks, options: options,
-            credential: try connection.credential(environment: setup.environment))
+            job: job,
+            installed: installedSinks,
+            options: options,
+            credential: try connection.credential(environment: setup.environment)
+        )
         let code = try await setup.run(run, display, reports, tableOnOutput: true)
         guard code == 0 else { throw ExitCode(code) }
     }
@@ -88,7 +92,10 @@ struct SelectionOptions: ParsableArguments {
         }
         if let shard {
             guard let part = Shard(shard) else {
-                throw CommandFailure(.usage, "--shard '\(shard)' is not of the form I/N with I from 1 to N, such as 2/4")
+                throw CommandFailure(
+                    .usage,
+                    "--shard '\(shard)' is not of the form I/N with I from 1 to N, such as 2/4"
+                )
             }
             options.plan.shard = part
         }
