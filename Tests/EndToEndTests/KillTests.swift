@@ -71,8 +71,11 @@ struct Destination: CustomTestStringConvertible, Sendable {
                     spared += 1
                     if spared < 40 { moments.insert(.random(in: 0..<1, using: &random) * unbroken.seconds, at: 0) }
                 }
-                if outcome.signal == nil || killsHere == 4 || moments.isEmpty {
-                    try await finish(world, destination, whole: whole, &history)
+                // A single file that is there is whole: the run was over, and another would begin anew.
+                let isOver = outcome.signal == nil || !destination.isFolder && world.folder.exists(destination.path)
+                if isOver || killsHere == 4 || moments.isEmpty {
+                    if !isOver { try await finish(world, destination, &history, whole: whole) }
+                    try startAnew(world, destination, &history)
                     killsHere = 0
                 }
             }
@@ -80,17 +83,22 @@ struct Destination: CustomTestStringConvertible, Sendable {
         }
     }
 
-    /// Runs to the end, compares with the unbroken run, and starts anew.
+    /// Runs to the end and compares with the unbroken run.
     private func finish(
-        _ world: World, _ destination: Destination, whole: [UInt8], _ history: inout QueryHistory
+        _ world: World, _ destination: Destination, _ history: inout QueryHistory, whole: [UInt8]
     ) async throws {
         let resumed = try await world.sluice("run", "job.yaml")
         #expect(resumed.exitCode == 0, "\(resumed.everything)")
-        #expect(try world.folder.landed(destination.path) == whole)
         try history.check(world, destination, whole: whole)
-        let name = destination.isFolder ? String(destination.path.dropLast()) : destination.path
+        #expect(try world.folder.landed(destination.path) == whole)
         #expect(world.folder.listing().filter { $0.contains("staging") || $0.contains(".sluice") } == [])
-        try world.folder.remove(name)
+    }
+
+    /// Takes the destination away, with all that a run noted beside it.
+    private func startAnew(_ world: World, _ destination: Destination, _ history: inout QueryHistory) throws {
+        for name in ["out", destination.path, ".\(destination.path).sluice"] where world.folder.exists(name) {
+            try world.folder.remove(name)
+        }
         world.sandbox.clearRequests()
         history = QueryHistory()
     }
