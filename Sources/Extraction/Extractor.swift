@@ -84,7 +84,6 @@ package final class Extractor: Sendable {
     let clock: any Clock<Duration>
     let now: @Sendable () -> Timestamp
     let random: @Sendable () -> Double
-    private let clockChecked = Atomic(false)
 
     /// An extractor that has learned nothing yet.
     ///
@@ -166,10 +165,10 @@ package final class Extractor: Sendable {
         try await clock.sleep(for: min(.seconds(10), .milliseconds(500) * (1 << min(number - 1, 5))) * random())
     }
 
-    /// Proves on the first answer of a run that this machine's clock can be trusted with dates.
+    /// Proves with every answer that this machine's clock can be trusted with dates, so that none commits a window
+    /// while another finds out.
     func checkClock(against date: Date?) throws(ExtractionError) {
-        guard let date, clockChecked.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged
-        else { return }
+        guard let date else { return }
         let here = Double(now().milliseconds) / 1000
         let difference = abs(here - date.timeIntervalSince1970)
         guard difference > settings.clockTolerance / .seconds(1) else { return }

@@ -296,7 +296,7 @@ final class QueryCalls {
             tally.add()
             return try await queries.results(of: query.scheduleID, offset: offset, limit: limit, options: options)
         } catch let error as SupermetricsError where error.isResultGone {
-            throw ReadAgain(cause: .gone(leaf: leaf), requestID: error.requestID)
+            throw ReadAgain(cause: .gone(leaf: leaf, error), requestID: error.requestID)
         }
     }
 
@@ -330,7 +330,7 @@ final class QueryCalls {
             response = try await queries.results(of: query.scheduleID, offset: offset, limit: 1, options: options)
         } catch {
             guard error.isResultGone else { throw error }
-            throw ReadAgain(cause: .gone(leaf: leaf), requestID: error.requestID)
+            throw ReadAgain(cause: .gone(leaf: leaf, error), requestID: error.requestID)
         }
         var reader = RowReader()
         reader.schema = schema

@@ -1,3 +1,5 @@
+import SupermetricsAPI
+
 /// Why a window must be read again from its first row.
 struct ReadAgain: Error {
     enum Cause {
@@ -5,8 +7,8 @@ struct ReadAgain: Error {
         case contradiction(String)
         /// The page at this offset came with the rows of the page before it.
         case repeated(offset: Int)
-        /// The API no longer has the result of this leaf.
-        case gone(leaf: Int)
+        /// The API no longer has the result of this leaf, and said so by this error.
+        case gone(leaf: Int, SupermetricsError)
         /// The result of this leaf, of so many rows, may have been cut; it is replaced by these parts.
         case pieces(leaf: Int, count: Int, [QueryPart])
         /// The parts gave fewer rows than the result they replaced.
@@ -29,7 +31,7 @@ struct ReadAgain: Error {
         case .repeated(let offset):
             tree.repeatedPages.insert(offset)
             tree.forgetAnswers()
-        case .gone(let leaf): tree[leaf] = PartTree.Leaf(part: tree[leaf].part)
+        case .gone(let leaf, _): tree[leaf] = PartTree.Leaf(part: tree[leaf].part)
         case .pieces(let leaf, let count, let parts):
             tree.split(leaf, count: count, into: parts.map { PartTree.Leaf(part: $0, query: request.known(for: $0)) })
         case .shrunk: tree = PartTree(request.part, query: nil)
@@ -37,16 +39,16 @@ struct ReadAgain: Error {
     }
 
     /// What to say of a window that was read again often enough.
-    var failure: ExtractionError {
-        let text =
-            switch cause {
-            case .contradiction(let text): text
-            case .repeated(let offset): "the page at row \(offset) came with the rows of the page before it"
-            case .gone: "the API dropped the query's result before it could be read"
-            case .shrunk(let count, let parts):
-                "a result of \(count) rows became \(parts) when it was fetched in parts: the data changed meanwhile"
-            case .pieces: "the result may have been cut"
-            }
+    var failure: any Error {
+        let text: String
+        switch cause {
+        case .gone(_, let error): return error
+        case .contradiction(let contradiction): text = contradiction
+        case .repeated(let offset): text = "the page at row \(offset) came with the rows of the page before it"
+        case .shrunk(let count, let parts):
+            text = "a result of \(count) rows became \(parts) when it was fetched in parts: the data changed meanwhile"
+        case .pieces: text = "the result may have been cut"
+        }
         return ExtractionError(
             .incomplete,
             "\(text); nothing of the window was loaded, run again later",

@@ -168,16 +168,22 @@ struct Folder: Sendable {
     func end(_ export: ExportID, _ lease: Lease) throws(SinkError) {
         try lease.verify()
         try FileSystem.removeTree(workspace.path + "/" + lease.slot.name)
-        try lease.alone { () throws(SinkError) in
-            let windows = try self.windows(of: export)
-            let path = "\(root)/\(Manifest.fileName)"
-            let (bytes, old) = (
-                try JSONFile.bytes(Manifest(export, windows), for: path), try FileSystem.contents(of: path)
-            )
-            if old == bytes || old == nil && windows.isEmpty { return }
-            try FileSystem.replace(path, with: bytes, draft: "\(workspace.path)/\(Manifest.fileName)")
+        let rebuilt = Result { () throws(SinkError) in
+            try lease.alone { () throws(SinkError) in try rebuildManifest(of: export) }
         }
+        // A folder that turned out to be another export's is left as it was found.
         try workspace.leave(lease)
+        try rebuilt.get()
+    }
+
+    private func rebuildManifest(of export: ExportID) throws(SinkError) {
+        let windows = try self.windows(of: export)
+        let path = "\(root)/\(Manifest.fileName)"
+        let (bytes, old) = (
+            try JSONFile.bytes(Manifest(export, windows), for: path), try FileSystem.contents(of: path)
+        )
+        if old == bytes || old == nil && windows.isEmpty { return }
+        try FileSystem.replace(path, with: bytes, draft: "\(workspace.path)/\(Manifest.fileName)")
     }
 }
 

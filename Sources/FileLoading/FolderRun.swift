@@ -43,7 +43,9 @@ final class FolderRun: SinkRun {
         do {
             try await queue.run { () throws(SinkError) in
                 try folder.recover(lease)
-                _ = try folder.windows(of: request.export)
+                for window in try folder.windows(of: request.export) {
+                    try folder.workspace.finishSettling(window.note.checkpoint)
+                }
             }
             let isComplete = try await body(run)
             try Task.checkCancellation()

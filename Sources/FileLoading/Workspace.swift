@@ -60,8 +60,17 @@ struct Workspace: Sendable {
 
     /// Drops every note that the window is still to be loaded.
     func settle(_ window: WindowID) throws(SinkError) {
-        try FileSystem.removeTree("\(attemptsPath)/\(window)")
+        // The attempts go last: as long as one is there, `finishSettling` sees that this was not done.
         try removeReload([window])
+        try FileSystem.removeTree("\(attemptsPath)/\(window)")
+    }
+
+    /// Does what a run left undone that died between the commit of a window and the end of `settle`: a query whose rows
+    /// are committed is noted as one to be found again.
+    func finishSettling(_ committed: Checkpoint) throws(SinkError) {
+        let noted = try FileSystem.names(in: "\(attemptsPath)/\(committed.window.id)")
+        guard committed.scheduleIDs.contains(where: { noted.contains("\($0.percentEncoded).json") }) else { return }
+        try settle(committed.window.id)
     }
 
     /// Drops the notes of all windows.

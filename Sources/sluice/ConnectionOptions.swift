@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dispatch
 import Foundation
 import Jobs
 import Logging
@@ -51,7 +52,8 @@ struct ConnectionOptions: ParsableArguments {
         do {
             return try credential(environment: environment)
         } catch {
-            return .tokenProvider { _ in throw error }
+            let message = CommandFailure(error).message
+            return .tokenProvider { _ in throw SupermetricsError(.authentication, message) }
         }
     }
 
@@ -67,21 +69,31 @@ struct ConnectionOptions: ParsableArguments {
 /// A command that prints the API key: run once, and again when the API refuses what it printed.
 private final class KeyCommand: Sendable {
     private let command: String
-    private let key = Mutex<String?>(nil)
+    private let latest = Mutex<Task<String, any Error>?>(nil)
 
     init(_ command: String) { self.command = command }
 
     var credential: Credential {
         .tokenProvider { request in
-            if request == .current, let key = self.key.withLock({ $0 }) { return key }
-            let key = try self.output()
-            self.key.withLock { $0 = key }
-            return key
+            // Windows that begin together share one run of the command.
+            try await self.latest.withLock { latest in
+                if request == .current, let latest { return latest }
+                let task = Task { try await self.output() }
+                latest = task
+                return task
+            }.value
         }
     }
 
-    /// What the command prints, run by the shell; its standard error is shown to the user.
-    private func output() throws -> String {
+    /// What the command prints, run by the shell on a thread of its own; its standard error is shown to the user.
+    private func output() async throws -> String {
+        let command = command
+        return try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(with: Result { try Self.run(command) }) }
+        }
+    }
+
+    private static func run(_ command: String) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = ["-c", command]
@@ -91,9 +103,10 @@ private final class KeyCommand: Sendable {
         let data = pipe.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
-            throw CommandFailure(
+            throw SupermetricsError(
                 .authentication,
-                "the command of --api-key-command ended with exit code \(process.terminationStatus)"
+                "the command of --api-key-command ended with exit code \(process.terminationStatus)",
+                advice: "run it by hand"
             )
         }
         return String(decoding: data, as: UTF8.self)
@@ -116,11 +129,16 @@ struct DisplayOptions: ParsableArguments {
         guard let level = Logger.Level(rawValue: levelName.lowercased()) else {
             throw CommandFailure(.usage, "no log level '\(levelName)'; use trace, debug, info, warning or error")
         }
-        let formatName = logFormat ?? environment["SLUICE_LOG_FORMAT"] ?? "text"
-        guard let format = Logs.Format(rawValue: formatName.lowercased()) else {
-            throw CommandFailure(.usage, "no log format '\(formatName)'; use text or json")
+        return Logs.make(level: level, format: try format(environment: environment))
+    }
+
+    /// How log lines are written.
+    func format(environment: [String: String]) throws -> Logs.Format {
+        let name = logFormat ?? environment["SLUICE_LOG_FORMAT"] ?? "text"
+        guard let format = Logs.Format(rawValue: name.lowercased()) else {
+            throw CommandFailure(.usage, "no log format '\(name)'; use text or json")
         }
-        return Logs.make(level: level, format: format)
+        return format
     }
 
     /// Whether progress is drawn; on a dumb terminal it is not.

@@ -47,14 +47,22 @@ struct JobSetup {
         tableOnOutput: Bool
     ) async throws -> Int32 {
         let log = try display.logger(environment: environment)
+        // A program that reads JSON from standard error finds nothing else there.
+        let isMachineRead = try display.format(environment: environment) == .json
         let progress = Progress(log: log, draws: display.drawsProgress(environment: environment))
         var run = run
         run.report = { progress.note($0) }
         let (summary, signal) = try await Interrupts.watch { [run] in
             await progress.whileDrawing { await run.run() }
         }
-        let text = SummaryTable.text(summary)
-        if tableOnOutput { print(text, terminator: "") } else { Terminal.writeError(text) }
+        if tableOnOutput {
+            Terminal.write(SummaryTable.text(summary))
+        } else if !isMachineRead {
+            Terminal.writeError(SummaryTable.text(summary))
+        }
+        for line in SummaryTable.failures(summary) {
+            if isMachineRead { log.error("\(line)") } else { Terminal.writeError(line + "\n") }
+        }
         let exitCode = signal ?? summary.exitCode
         if let path = reports.summary { try write(summary, to: path, exitCode: exitCode) }
         if let path = reports.metrics { try MetricsFile.write(summary, exitCode: exitCode, to: path) }

@@ -1,7 +1,7 @@
 import Jobs
 import PipelineCore
 
-/// The table at the end of a run, and every failure with its cure.
+/// What a person reads at the end of a run: the table, and every failure with its cure.
 enum SummaryTable {
     static func text(_ summary: RunSummary) -> String {
         var table = Table(
@@ -15,22 +15,23 @@ enum SummaryTable {
                 Figure.bytes(export.bytes), Figure.count(export.requests), perWindow, Figure.duration(export.seconds),
             ])
         }
-        var text = table.text
-        for export in summary.exports {
-            for failure in export.failures { text += "\n" + failureText(failure, export: export.name) }
-        }
-        for failure in summary.failures { text += "\n" + failureText(failure, export: nil) }
-        return text
+        return table.text
+    }
+
+    /// A line for each cause of failure.
+    static func failures(_ summary: RunSummary) -> [String] {
+        summary.exports.flatMap { export in export.failures.map { line($0, export: export.name) } }
+            + summary.failures.map { line($0, export: nil) }
     }
 
     /// The failure, and the windows it stopped: the first three by name.
-    static func failureText(_ failure: Failure, export: String?) -> String {
+    private static func line(_ failure: Failure, export: String?) -> String {
         var place = export.map { "\($0)" } ?? ""
         if !failure.windows.isEmpty {
             place += " " + failure.windows.prefix(3).joined(separator: ", ")
             if failure.windows.count > 3 { place += " and \(failure.windows.count - 3) more windows" }
         }
-        return "failed: " + (place.isEmpty ? "" : place + ": ") + failure.message + "\n"
+        return "failed: " + (place.isEmpty ? "" : place + ": ") + failure.message
     }
 
     private static func tenths(_ value: Double) -> String {

@@ -78,7 +78,9 @@ import Testing
             #expect(foreign.everything.contains("give each export a folder of its own"))
             let format = try await world.run(.one { $0.into = ["ndjson: {path: out/}"] }, expecting: 2)
             #expect(format.everything.contains("give each format a folder of its own"))
-            #expect(try world.folder.files("out") == before)
+            let after = try world.folder.files("out")
+            #expect(after.keys.sorted() == before.keys.sorted())
+            #expect(before.filter { after[$0.key] != $0.value }.keys.sorted() == [])
             // Under its former name it is the same.
             let renamed = JobText.one {
                 $0.name = "spend"

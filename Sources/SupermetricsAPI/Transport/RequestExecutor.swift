@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
+import Synchronization
 
 /// Carries out requests for all resources: rate, credential, header fields, limits, retries.
 final class RequestExecutor: Sendable {
@@ -12,6 +13,11 @@ final class RequestExecutor: Sendable {
     private let policy: RetryPolicy
     private let customHeaders: HeaderFields
     private let compression = CompressionPreference()
+    /// Whether this client ever got an answer: if not, a network that fails is taken for a wrong address, not for
+    /// trouble that passes.
+    private let wasAnswered = Atomic(false)
+    /// Attempts to reach an address that never answered.
+    private static let attemptsToReach = 3
 
     init(_ configuration: SupermetricsClient.Configuration, http: HTTPClient) throws(SupermetricsError) {
         self.configuration = configuration
@@ -77,7 +83,13 @@ final class RequestExecutor: Sendable {
             do {
                 return try await consume(send(request, authorization))
             } catch {
+                var error = error
                 if error.isAuthentication, error.statusCode != nil, try await authorization.refresh() { continue }
+                if error.isNetwork, !error.outcomeIsUnknown, !wasAnswered.load(ordering: .relaxed),
+                    attempt >= Self.attemptsToReach
+                {
+                    error.isTransient = false
+                }
                 let decision = policy.decide(
                     error,
                     attempt: attempt,
@@ -115,6 +127,7 @@ final class RequestExecutor: Sendable {
         let head: HTTPResponseHead
         do {
             head = try await exchange.head(within: limits.head)
+            wasAnswered.store(true, ordering: .relaxed)
         } catch {
             switch error {
             case .cancelled: throw .cancelled
