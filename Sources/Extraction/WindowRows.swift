@@ -272,6 +272,7 @@ package final class WindowRows {
     ///   - offset: The first row that is new.
     ///   - limit: How many rows at most.
     ///   - row: The row before, as sent, where the page is to begin with it so that the seam is compared.
+    /// - Throws: `SupermetricsError`, `ReadAgain`.
     private func openPage(offset: Int, limit: Int, expecting row: [UInt8]? = nil) async throws {
         let early = row == nil ? 0 : 1
         let asked = min(limit + early, Queries.maximumPageRows)

@@ -215,6 +215,7 @@ struct ExportRun {
             case .done:
                 outcome.summary.done += 1
                 outcome.summary.rows += result.summary.rows
+                outcome.summary.bytes += result.summary.bytes
                 outcome.summary.requests += result.summary.requests
             case .failed: outcome.summary.failed += 1
             case .aborted: break

@@ -177,7 +177,10 @@ extension Timestamp {
 extension SinkEntry {
     /// The entry with `{export}`, `{start_date}` and `{end_date}` in its path filled in.
     ///
-    /// - Parameter chosen: The days whose windows this run is about; nil for all that the export wants.
+    /// - Parameters:
+    ///   - spec: The export.
+    ///   - chosen: The days whose windows this run is about; nil for all that the export wants.
+    /// - Returns: The entry with a path of its own.
     func withPath(of spec: ExportSpec, chosen: DateRange?) -> SinkEntry {
         var entry = self
         let days = spec.range.flatMap { range in chosen.flatMap(range.intersection) ?? range }

@@ -36,6 +36,8 @@ private final class Handover<Value: Sendable>: Sendable {
 /// What the rows of a window came to on their way through the stages into the sinks.
 struct Pumped: Sendable {
     var loaded = 0
+    /// Bytes written to the destination, compressed where it is; of the first destination where there are several.
+    var bytes = 0
     /// How many rows could not be read or converted.
     var rejected = 0
     /// The first of them; the others are only counted, or they would take memory without limit.
@@ -90,6 +92,7 @@ struct Pump {
                 for (lane, block) in zip(lanes, rendered.blocks) { await lane.write(block) }
                 if lanes.allSatisfy({ $0.failure != nil }) { throw NoLaneLeft() }
                 pumped.loaded += rendered.rowCount
+                pumped.bytes += rendered.blocks.lazy.compactMap { $0?.bytes.count }.first ?? 0
                 pumped.rejected += rendered.rejects.rows.count
                 pumped.firstReject = pumped.firstReject ?? rendered.rejects.rows.first
                 wrote(rendered.rowCount)

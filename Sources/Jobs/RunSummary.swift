@@ -44,6 +44,8 @@ public struct ExportSummary: Sendable, Encodable {
     public var failed: Int
     /// Rows loaded in this run.
     public var rows: Int
+    /// Bytes of these rows as written, compressed where the destination is; in one destination where there are several.
+    public var bytes: Int
     /// HTTP requests spent on the windows loaded.
     public var requests: Int
     /// Seconds from the export's start to its end.
@@ -59,7 +61,7 @@ public struct ExportSummary: Sendable, Encodable {
     public init(name: String, destinations: [String] = []) {
         self.name = name
         self.destinations = destinations
-        (done, skipped, failed, rows, requests, seconds) = (0, 0, 0, 0, 0, 0)
+        (done, skipped, failed, rows, bytes, requests, seconds) = (0, 0, 0, 0, 0, 0, 0)
         (windows, failures, warnings) = ([], [], [])
     }
 }
@@ -88,6 +90,8 @@ public struct WindowSummary: Sendable, Encodable {
     public var state: State
     /// Rows loaded.
     public var rows: Int
+    /// Bytes of these rows as written.
+    public var bytes: Int
     /// HTTP requests spent.
     public var requests: Int
     /// Seconds from its start to its end.

@@ -52,6 +52,12 @@ struct WindowRun {
         var committed: Set<Int> = []
     }
 
+    /// What one reading of the window leaves to tell.
+    private struct Notes {
+        var warnings: [String] = []
+        var bytes = 0
+    }
+
     private var name: String { fetch.window.description }
     private var export: String { spec.name }
     private var reason: String { fetch.targets.first?.reason.code ?? "" }
@@ -69,6 +75,7 @@ struct WindowRun {
                 reason: reason,
                 state: .aborted,
                 rows: 0,
+                bytes: 0,
                 requests: 0,
                 seconds: 0
             ),
@@ -110,8 +117,8 @@ struct WindowRun {
         let wanted = Set(targets.map(\.sink))
         var reloads = 0
         while !targets.isEmpty {
-            var warnings: [String] = []
-            let results = try await load(targets, known: attempts + sent.all, sent: sent, tally, &warnings)
+            var notes = Notes()
+            let results = try await load(targets, known: attempts + sent.all, sent: sent, tally, &notes)
             var again: [WindowFetch.Target] = []
             for (target, result) in zip(targets, results) {
                 switch result {
@@ -130,7 +137,10 @@ struct WindowRun {
                     }
                 }
             }
-            if !outcome.committed.isEmpty { outcome.warnings = warnings }
+            if !outcome.committed.isEmpty {
+                outcome.warnings = notes.warnings
+                outcome.summary.bytes = notes.bytes
+            }
             targets = again
             guard !targets.isEmpty else { break }
             try await resources.clock.sleep(for: Self.reloadPause * (1 << reloads))
@@ -147,7 +157,7 @@ struct WindowRun {
         known: [Attempt],
         sent: SentAttempts,
         _ tally: RequestTally,
-        _ warnings: inout [String]
+        _ notes: inout Notes
     ) async throws -> FanOut.Outcome {
         let request = WindowRequest(
             query: spec.query,
@@ -178,7 +188,7 @@ struct WindowRun {
         return try await resources.extractor.withRows(of: request, tally: tally, record: record) { rows in
             try await resources.loads.withPermit {
                 try await holding(ledgers.map(\.loads)[...]) {
-                    try await load(rows, into: targets, tally, &warnings)
+                    try await load(rows, into: targets, tally, &notes)
                 }
             }
         }
@@ -204,7 +214,7 @@ struct WindowRun {
         _ rows: WindowRows,
         into targets: [WindowFetch.Target],
         _ tally: RequestTally,
-        _ warnings: inout [String]
+        _ notes: inout Notes
     ) async throws -> FanOut.Outcome {
         let base = try Schema(
             landing: rows.fields.map { LandedField(id: $0.id, dataType: $0.dataType, isMetric: $0.isMetric) },
@@ -231,7 +241,8 @@ struct WindowRun {
                 wrote: { report(.rows(export: export, window: window, count: $0)) }
             )
             let pumped = try await pump.run { try await rows.next() }
-            warnings = try judge(pumped, rows.facts, targets).map { "\(window): \($0)" }
+            notes.warnings = try judge(pumped, rows.facts, targets).map { "\(window): \($0)" }
+            notes.bytes = pumped.bytes
             return checkpoint(pumped, rows.facts, schema: pipeline.output, requests: tally.made)
         }
     }

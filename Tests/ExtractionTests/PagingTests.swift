@@ -20,51 +20,95 @@ struct PagingTests {
         Course(name: "one page", announced: 3, pages: [(3, 10, false)], steps: [.done]),
         Course(name: "an empty result", announced: 0, pages: [(0, 10, false)], steps: [.done]),
         Course(
-            name: "two pages", announced: 13, pages: [(10, 10, true), (3, 10, false)],
-            steps: [.page(offset: 10, limit: 10), .done]),
+            name: "two pages",
+            announced: 13,
+            pages: [(10, 10, true), (3, 10, false)],
+            steps: [.page(offset: 10, limit: 10), .done]
+        ),
         Course(
-            name: "a total of whole pages ends without an empty one", announced: 20,
-            pages: [(10, 10, true), (10, 10, false)], steps: [.page(offset: 10, limit: 10), .done]),
+            name: "a total of whole pages ends without an empty one",
+            announced: 20,
+            pages: [(10, 10, true), (10, 10, false)],
+            steps: [.page(offset: 10, limit: 10), .done]
+        ),
         Course(
-            name: "one row less than announced is to be proved", announced: 4, pages: [(3, 10, false)],
-            steps: [.proveHeader(offset: 3)]),
+            name: "one row less than announced is to be proved",
+            announced: 4,
+            pages: [(3, 10, false)],
+            steps: [.proveHeader(offset: 3)]
+        ),
         Course(
-            name: "one row less, the header known to be counted", announced: 4, known: .yes, pages: [(3, 10, false)],
-            steps: [.done]),
+            name: "one row less, the header known to be counted",
+            announced: 4,
+            known: .yes,
+            pages: [(3, 10, false)],
+            steps: [.done]
+        ),
         Course(
-            name: "one row less, the header known not to be counted", announced: 4, known: .no,
-            pages: [(3, 10, false), (1, 10, false)], steps: [.page(offset: 3, limit: 10), .done]),
+            name: "one row less, the header known not to be counted",
+            announced: 4,
+            known: .no,
+            pages: [(3, 10, false), (1, 10, false)],
+            steps: [.page(offset: 3, limit: 10), .done]
+        ),
         Course(
-            name: "an empty result whose header is counted", announced: 1, pages: [(0, 10, false)],
-            steps: [.proveHeader(offset: 0)]),
+            name: "an empty result whose header is counted",
+            announced: 1,
+            pages: [(0, 10, false)],
+            steps: [.proveHeader(offset: 0)]
+        ),
         Course(
-            name: "short pages go on where they ended", announced: 9, pages: [(4, 10, false), (4, 10, false), (1, 10, true)],
-            steps: [.page(offset: 4, limit: 10), .proveHeader(offset: 8), .done]),
+            name: "short pages go on where they ended",
+            announced: 9,
+            pages: [(4, 10, false), (4, 10, false), (1, 10, true)],
+            steps: [.page(offset: 4, limit: 10), .proveHeader(offset: 8), .done]
+        ),
         Course(
-            name: "empty pages are asked for again, but not for ever", announced: 9,
+            name: "empty pages are asked for again, but not for ever",
+            announced: 9,
             pages: [(4, 10, true), (0, 10, true), (0, 10, true), (0, 10, true)],
             steps: [
                 .page(offset: 4, limit: 10), .page(offset: 4, limit: 10), .page(offset: 4, limit: 10),
                 .contradiction("only 4 of 9 announced rows came"),
-            ]),
+            ]
+        ),
         Course(
-            name: "more rows than announced", announced: 3, pages: [(5, 10, false)],
-            steps: [.contradiction("5 rows came where 3 were announced")]),
+            name: "more rows than announced",
+            announced: 3,
+            pages: [(5, 10, false)],
+            steps: [.contradiction("5 rows came where 3 were announced")]
+        ),
         Course(
-            name: "as many as announced where one should be a header", announced: 4, known: .yes,
-            pages: [(4, 10, false)], steps: [.contradiction("4 rows came where 3 were announced")]),
+            name: "as many as announced where one should be a header",
+            announced: 4,
+            known: .yes,
+            pages: [(4, 10, false)],
+            steps: [.contradiction("4 rows came where 3 were announced")]
+        ),
         Course(
-            name: "more rows than were asked for", announced: 12, pages: [(12, 10, false)], steps: [.done]),
+            name: "more rows than were asked for",
+            announced: 12,
+            pages: [(12, 10, false)],
+            steps: [.done]
+        ),
         Course(
-            name: "no total, a short page is the last", announced: nil, pages: [(10, 10, false), (3, 10, false)],
-            steps: [.page(offset: 10, limit: 10), .done]),
+            name: "no total, a short page is the last",
+            announced: nil,
+            pages: [(10, 10, false), (3, 10, false)],
+            steps: [.page(offset: 10, limit: 10), .done]
+        ),
         Course(
-            name: "no total, whole pages end with an empty one", announced: nil,
-            pages: [(10, 10, false), (0, 10, false)], steps: [.page(offset: 10, limit: 10), .done]),
+            name: "no total, whole pages end with an empty one",
+            announced: nil,
+            pages: [(10, 10, false), (0, 10, false)],
+            steps: [.page(offset: 10, limit: 10), .done]
+        ),
         Course(
-            name: "no total, a next link after a short page", announced: nil,
+            name: "no total, a next link after a short page",
+            announced: nil,
             pages: [(4, 10, true), (10, 10, true), (0, 10, true)],
-            steps: [.page(offset: 4, limit: 10), .page(offset: 14, limit: 10), .done]),
+            steps: [.page(offset: 4, limit: 10), .page(offset: 14, limit: 10), .done]
+        ),
     ]
 
     @Test("What is asked after each page", arguments: courses)

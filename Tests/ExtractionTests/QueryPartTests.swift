@@ -16,13 +16,15 @@ struct QueryPartTests {
             part.pieces(byDate: true, byAccount: true) == [
                 QueryPart(days: Self.days(0, 3), accounts: ["a", "b"]),
                 QueryPart(days: Self.days(4, 6), accounts: ["a", "b"]),
-            ])
+            ]
+        )
         let day = QueryPart(days: Self.days(3, 3), accounts: ["a", "b", "c"])
         #expect(
             day.pieces(byDate: true, byAccount: true) == [
                 QueryPart(days: Self.days(3, 3), accounts: ["a", "b"]),
                 QueryPart(days: Self.days(3, 3), accounts: ["c"]),
-            ])
+            ]
+        )
         #expect(part.pieces(byDate: false, byAccount: true)?.map(\.accounts) == [["a"], ["b"]])
         #expect(part.pieces(byDate: false, byAccount: false) == nil)
         #expect(day.pieces(byDate: true, byAccount: false) == nil)
@@ -32,7 +34,8 @@ struct QueryPartTests {
     @Test("A piece never has more accounts than a query may name", arguments: [2, 3, 199, 200, 201, 350])
     func manyAccounts(count: Int) throws {
         let pieces = try #require(
-            QueryPart(days: nil, accounts: Self.ids(count)).pieces(byDate: true, byAccount: true))
+            QueryPart(days: nil, accounts: Self.ids(count)).pieces(byDate: true, byAccount: true)
+        )
         #expect(pieces.count == max(2, (count + 99) / 100))
         #expect(pieces.allSatisfy { (1...100).contains($0.accounts.count) })
         #expect(pieces.flatMap(\.accounts) == Self.ids(count))
@@ -59,7 +62,8 @@ struct QueryPartTests {
             ([3, nil], .open), ([11, nil], .cut(count: 10)), ([6, 5], .cut(count: 10)), ([6, 4], .whole(count: 10)),
             ([6, 3], .shrunk(count: 10, parts: 9)), ([10, 0], .open), ([0, 10], .open),
             ([10, 10], .cut(count: 10)),
-        ] as [([Int?], PartTree.Verdict)])
+        ] as [([Int?], PartTree.Verdict)]
+    )
     func verdicts(rows: [Int?], verdict: PartTree.Verdict) throws {
         var tree = Self.tree(2)
         let pieces = try #require(tree[0].part.pieces(byDate: true, byAccount: false))

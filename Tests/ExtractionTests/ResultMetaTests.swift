@@ -27,7 +27,9 @@ struct ResultMetaTests {
                  "result":{"total_columns":2,"total_rows":6,"run_seconds":3.21,"data_sampled":true,"cache_used":true,
                   "cache_time":"2024-02-06T10:00:00+02:00"},
                  "paginate":{"prev":null,"next":"https://api.example/query/data/json?json=x"}}
-                """#))
+                """#
+            )
+        )
         #expect(meta.requestID == "r1")
         #expect(meta.scheduleID == "s1")
         #expect(meta.status == "SUCCESS")
@@ -40,7 +42,8 @@ struct ResultMetaTests {
             meta.fields == [
                 Extraction.ResultField(id: "date", name: "Date", dataType: "string.time.date", isMetric: false),
                 Extraction.ResultField(id: "sessions", name: "Sessions", dataType: "int.number.value", isMetric: true),
-            ])
+            ]
+        )
     }
 
     @Test(
@@ -51,7 +54,8 @@ struct ResultMetaTests {
             #"{"query":{"fields":{}},"result":{"total_rows":null,"data_sampled":null,"cache_used":null}}"#,
             #"{"result":{"total_rows":-1,"data_sampled":"perhaps","cache_used":{},"cache_time":7},"paginate":{"next":""}}"#,
             #"{"request_id":null,"schedule_id":[],"status_code":false,"paginate":{"next":false}}"#,
-        ])
+        ]
+    )
     func nothing(json: String) throws {
         let meta = try #require(Self.meta(json))
         #expect(meta.requestID == nil && meta.scheduleID == nil && meta.status == nil)
@@ -68,7 +72,8 @@ struct ResultMetaTests {
         let meta = try Self.fields(
             #"{"id":"b","data_column":"1","visible":"1"},{"id":"a","data_column":"0"},{"id":"c","visible":0}"#,
             result: #"{"total_rows":"12","total_columns":"2","data_sampled":"true","cache_used":1,"#
-                + #""cache_time":"2024-02-06 08:00:00"}"#)
+                + #""cache_time":"2024-02-06 08:00:00"}"#
+        )
         #expect(meta.fields.map(\.id) == ["a", "b"])
         #expect(meta.totalRows == 12)
         #expect(meta.isSampled)
@@ -94,7 +99,8 @@ struct ResultMetaTests {
         let hidden = try Self.fields(#"{"id":"a"},{"id":"b","visible":false},{"id":"c"}"#)
         #expect(hidden.fields.map(\.id) == ["a", "c"])
         let placed = try Self.fields(
-            #"{"id":"a","data_column":0},{"id":"b","visible":false,"data_column":1},{"id":"c","data_column":2}"#)
+            #"{"id":"a","data_column":0},{"id":"b","visible":false,"data_column":1},{"id":"c","data_column":2}"#
+        )
         #expect(placed.fields.map(\.id) == ["a", "b", "c"])
     }
 
@@ -106,7 +112,8 @@ struct ResultMetaTests {
             (#"{"id":"a","data_column":0},{"id":"b","data_column":0}"#, "{}", "two fields stand in column 0"),
             (#"{"id":"a","data_column":0},{"id":"b","data_column":2}"#, "{}", "some columns have no field"),
             (#"{"id":"a"},{"id":"b"}"#, #"{"total_columns":3}"#, "3 columns but 2 fields"),
-        ])
+        ]
+    )
     func problems(fields: String, result: String, problem: String) throws {
         let meta = try Self.fields(fields, result: result)
         #expect(meta.fieldsProblem?.contains(problem) == true)
@@ -119,6 +126,7 @@ struct ResultMetaTests {
             ("2024-02-06T08:00:00Z", "2024-02-06T08:00:00Z"), ("2024-02-06T08:00:00.250Z", "2024-02-06T08:00:00.250Z"),
             ("2024-02-06T10:00:00+02:00", "2024-02-06T08:00:00Z"), ("2024-02-06 08:00:00", "2024-02-06T08:00:00Z"),
             ("2024-02-06T10:00:00+0200", "2024-02-06T08:00:00Z"), ("yesterday", nil), ("", nil),
-        ] as [(String, String?)])
+        ] as [(String, String?)]
+    )
     func times(text: String, time: String?) { #expect(ResultMeta.time(text) == time.flatMap { Timestamp($0) }) }
 }

@@ -15,7 +15,8 @@ struct RowCapsTests {
         arguments: [
             (0, false), (9999, false), (10_000, true), (10_001, false), (15_000, false), (20_000, true),
             (999_999, false), (1_000_000, true), (1_000_001, true),
-        ])
+        ]
+    )
     func doubt(count: Int, isDoubtful: Bool) { #expect(mayBeCut(count) == isDoubtful) }
 
     @Test("A limit below ten thousand counts too, and an empty result never")

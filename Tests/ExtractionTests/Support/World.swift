@@ -24,7 +24,8 @@ struct World {
 
     /// Sources, fields and days of most tests: a week of one account, ten rows a day.
     static let query: JSONObject = [
-        "ds_id": "AW", "ds_accounts": ["123-456-7890"], "fields": ["Date", "Campaign", "Headline", "Impressions", "Cost"],
+        "ds_id": "AW", "ds_accounts": ["123-456-7890"],
+        "fields": ["Date", "Campaign", "Headline", "Impressions", "Cost"],
     ]
     static let week = QueryPart(days: DateRange(Day(number: 19_723), Day(number: 19_729)), accounts: ["123-456-7890"])
 
@@ -105,6 +106,8 @@ struct World {
 ///   - settings: Edits those of the extraction.
 ///   - skew: Seconds by which this side's time of day is ahead of the API's.
 ///   - body: The test.
+/// - Returns: What `body` returns.
+/// - Throws: What `body` throws.
 func withWorld<R>(
     _ change: (inout SandboxOptions) -> Void = { _ in },
     settings: (inout ExtractionSettings) -> Void = { _ in },
