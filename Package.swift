@@ -80,8 +80,8 @@ let package = Package(
             ] + sinks.map { .init(stringLiteral: $0.module) }),
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["PipelineCore", "ByteCodecs", "FileLoading", "CSVSink", "NDJSONSink", "Sandbox"] + nio,
-            path: "Tests/Benchmarks"),
+            dependencies: ["PipelineCore", "ByteCodecs", "Sandbox"] + nio, path: "Tests/Benchmarks",
+            exclude: ["run.sh", "RESULTS.md"]),
         .testTarget(name: "EndToEndTests", dependencies: ["Sandbox", "CZlib", nioFoundation] + nio),
     ])
 
