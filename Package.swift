@@ -41,7 +41,7 @@ let rooms = [
     Room(
         name: "Jobs", rooms: ["PipelineCore", "Extraction", "Conversion", "SupermetricsAPI"],
         products: [crypto, product("Yams", "Yams"), product("Logging", "swift-log")],
-        tests: ["PipelineTesting", "Sandbox"], testFiles: ["Fixtures"]),
+        tests: ["PipelineTesting", "Sandbox", "CSVSink", "NDJSONSink"], testFiles: ["Fixtures"]),
 ]
 
 /// One sink, a folder under sinks/. A new sink is a new line here and one in Sources/sluice/InstalledSinks.swift.

@@ -104,7 +104,10 @@ final class Progress: Sendable {
                     "requests": "\(summary.requests)", "seconds": "\(Figure.duration(summary.seconds))",
                 ])
         case .windowFailed(let export, let window, let failure):
-            line(.error, "window failed: \(failure.message)", ["export": "\(export)", "window": "\(window)"])
+            // The cause stands in the summary, once for all windows it stopped.
+            line(
+                .error, "window failed",
+                ["export": "\(export)", "window": "\(window)", "cause": "\(failure.kind.rawValue)"])
         case .warning(let export, let text):
             line(.warning, text, export.map { ["export": "\($0)"] } ?? [:])
         case .windowStarted(let export, let window, let reason):

@@ -1,5 +1,7 @@
+import CSVSink
 import Foundation
 import Jobs
+import NDJSONSink
 import SupermetricsAPI
 import Testing
 
@@ -9,7 +11,7 @@ import Testing
         .deletingLastPathComponent().appendingPathComponent("examples/sluice.schema.json")
 
     @Test func `The shipped schema is current`() throws {
-        let schema = JobSchema.json(sinks: [CSVStub.self, NDJSONStub.self])
+        let schema = JobSchema.json(sinks: [CSVSink.self, NDJSONSink.self])
         if JobFixtures.isRecording { try Data(schema.utf8).write(to: Self.file) }
         #expect(try String(contentsOf: Self.file, encoding: .utf8) == schema, "RECORD_FIXTURES=1 writes it anew")
     }

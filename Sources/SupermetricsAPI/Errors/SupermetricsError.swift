@@ -117,7 +117,7 @@ extension SupermetricsError: CustomStringConvertible {
         var text = [method, endpoint].compactMap(\.self).joined(separator: " ")
         if !text.isEmpty { text += ": " }
         if let statusCode { text += "HTTP \(statusCode)" + (code.map { " \($0)" } ?? "") + ": " }
-        text += message
+        text += message.hasSuffix(".") ? String(message.dropLast()) : message
         if let advice { text += "; \(advice)" }
         if let requestID { text += " (request id \(requestID))" }
         return text

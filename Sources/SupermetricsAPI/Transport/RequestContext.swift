@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOHTTPCompression
@@ -92,6 +93,13 @@ struct RequestContext: Sendable {
                 decompressionError("the compressed answer inflates beyond any honest ratio")
             case is NIOHTTPDecompression.DecompressionError, is NIOHTTPDecompression.ExtraDecompressionError:
                 decompressionError("the compressed answer is damaged")
+            case let cause as IOError:
+                SupermetricsError(
+                    .network,
+                    "no connection to \(destination.origin), or it broke off (\(Self.reason(of: cause)))",
+                    isTransient: true,
+                    advice: "check the network and the base URL"
+                )
             default:
                 SupermetricsError(
                     .network,
@@ -103,6 +111,11 @@ struct RequestContext: Sendable {
         error.outcomeIsUnknown = sent
         describe(&error)
         return error
+    }
+
+    /// What the system says of a failed call, such as `Connection refused`.
+    private static func reason(of error: IOError) -> String {
+        unsafe strerror(error.errnoCode).map { unsafe String(cString: $0) } ?? "error \(error.errnoCode)"
     }
 
     private func clientError(_ cause: HTTPClientError) -> SupermetricsError {
