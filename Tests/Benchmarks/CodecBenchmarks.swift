@@ -25,15 +25,15 @@ struct CodecBenchmarks {
         let size = Double(body.count)
         report.section(
             "Reading, one thread: \(Self.rows) rows of 12 columns, \(size.perRow(Self.rows)) bytes each, in chunks of"
-                + " 64 KiB; best of \(setting.rounds) in turns; load \(Machine.load)"
+                + " 64 KiB; CPU time, best of \(setting.rounds) in turns; load \(Machine.load)"
         )
         var copy = [UInt8](repeating: 0, count: Self.chunk)
         let timings = try await inTurns(
             setting.rounds,
             [
-                { seconds { Self.copy(body, through: &copy) } },
-                { try seconds { try Self.read(body) { $0.rowCount } } },
-                { try seconds { try Self.parse(tenth) } },
+                { processorSeconds { Self.copy(body, through: &copy) } },
+                { try processorSeconds { try Self.read(body) { $0.rowCount } } },
+                { try processorSeconds { try Self.parse(tenth) } },
             ]
         )
         let (copied, read, parsed) = (timings[0].best, timings[1].best, timings[2].best * size / Double(tenth.count))
@@ -109,16 +109,16 @@ struct CodecBenchmarks {
         }
         report.section(
             "Rendering, one thread, \(spelling == .plain ? "text as it is" : "text escaped as the API's default, \\/ and \\u00e4")"
-                + "; \(Double(body.count).perRow(Self.rows)) bytes a row; best of \(setting.rounds) in turns; load \(Machine.load)"
+                + "; \(Double(body.count).perRow(Self.rows)) bytes a row; CPU time, best of \(setting.rounds) in turns; load \(Machine.load)"
         )
         let timings = try await inTurns(
             setting.rounds,
             [
-                { try seconds { try Self.read(body) { $0.rowCount } } },
-                { seconds { batches.reduce(0) { $0 + rendered($1, csv.render) } } },
-                { seconds { batches.reduce(0) { $0 + rendered($1, ndjson.render) } } },
-                { try seconds { try Self.read(body) { rendered($0, csv.render) } } },
-                { try seconds { try Self.read(body) { rendered($0, ndjson.render) } } },
+                { try processorSeconds { try Self.read(body) { $0.rowCount } } },
+                { processorSeconds { batches.reduce(0) { $0 + rendered($1, csv.render) } } },
+                { processorSeconds { batches.reduce(0) { $0 + rendered($1, ndjson.render) } } },
+                { try processorSeconds { try Self.read(body) { rendered($0, csv.render) } } },
+                { try processorSeconds { try Self.read(body) { rendered($0, ndjson.render) } } },
             ]
         )
         let isMarked = spelling == .plain
@@ -138,13 +138,14 @@ struct CodecBenchmarks {
     private func checking(_ report: inout Report) async throws {
         let mixed = SampleRows(.plain).body(rows: 100_000)
         let ascii = SampleRows(.escaped).body(rows: 100_000)
-        report.section("UTF-8, one thread; best of \(setting.rounds) in turns; load \(Machine.load)")
+        report.section("UTF-8, one thread; CPU time, best of \(setting.rounds) in turns; load \(Machine.load)")
         func check(_ bytes: [UInt8]) -> Int { UTF8Check.firstInvalidByte(in: bytes.span) ?? 0 }
         func validate(_ bytes: [UInt8]) throws -> Int { try UTF8Span(validating: bytes.span).count }
         let timings = try await inTurns(
             setting.rounds * 3,
             [
-                { seconds { check(mixed) } }, { try seconds { try validate(mixed) } }, { seconds { check(ascii) } },
+                { processorSeconds { check(mixed) } }, { try processorSeconds { try validate(mixed) } },
+                { processorSeconds { check(ascii) } },
             ]
         )
         let size = Double(mixed.count)

@@ -1,3 +1,5 @@
+import Glibc
+
 /// How long something took, once per round.
 struct Timings {
     var seconds: [Double] = []
@@ -27,12 +29,19 @@ func inTurns(_ rounds: Int, _ contestants: [() async throws -> Double]) async th
     return timings
 }
 
-/// The seconds that `work` takes on this thread; its result is used, so that it cannot be optimised away.
-func seconds(of work: () throws -> Int) rethrows -> Double {
-    var result = 0
-    let duration = try ContinuousClock().measure { result = try work() }
-    keep(result)
-    return duration / .seconds(1)
+/// The processor seconds that `work` takes on this thread: time in which other programs have the core does not count.
+///
+/// Its result is used, so that it cannot be optimised away.
+func processorSeconds(of work: () throws -> Int) rethrows -> Double {
+    let start = threadSeconds
+    let result = try work()
+    let duration = threadSeconds - start
+    precondition(result != .min)
+    return duration
 }
 
-@inline(never) private func keep(_ value: Int) { precondition(value != .min) }
+private var threadSeconds: Double {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}

@@ -79,7 +79,7 @@ private struct Answers: Sendable {
     /// Where each row begins in its block.
     private let offsets: [Int]
     /// A whole answer, compressed.
-    private let compressed: ByteBuffer?
+    private var compressed: ByteBuffer?
 
     private static let rowsPerBlock = 4096
     /// More rows than this are repeated.
@@ -102,7 +102,6 @@ private struct Answers: Sendable {
         }
         self.blocks = blocks
         self.offsets = offsets
-        compressed = nil
         if options.compresses { compressed = try Self.gzip(body(offset: 0, limit: rowCount)) }
     }
 

@@ -60,7 +60,7 @@ struct SampleRows {
         let usual = ["Exact match ", "Broad match ", "Phrase match "].map(token)
         groups = usual + usual + usual + usual + [token("Phrase, \\\"new\\\" ")]
         devices = ["Computers", "Mobile devices", "Tablets"].map(token)
-        url = token("https://www.example.com/p/")
+        url = token("https://www.example.com/shop/products/item-")
     }
 
     /// Appends row `index` as a JSON array.
