@@ -26,25 +26,38 @@ let rooms = [
     Room(name: "ByteCodecs", rooms: ["PipelineCore"]),
     Room(name: "Conversion", rooms: ["PipelineCore", "ByteCodecs"]),
     Room(
-        name: "FileLoading", rooms: ["PipelineCore", "CZlib", "CFileShims"], products: [crypto],
-        exclude: ["CZlib", "CFileShims"]),
+        name: "FileLoading",
+        rooms: ["PipelineCore", "CZlib", "CFileShims"],
+        products: [crypto],
+        exclude: ["CZlib", "CFileShims"]
+    ),
     Room(name: "PipelineTesting", rooms: ["PipelineCore"]),
     Room(
         name: "SupermetricsAPI",
-        products: [product("AsyncHTTPClient", "async-http-client"), nioCompression] + nio + [nioFoundation]),
+        products: [product("AsyncHTTPClient", "async-http-client"), nioCompression] + nio + [nioFoundation]
+    ),
     Room(
-        name: "Extraction", rooms: ["PipelineCore", "ByteCodecs", "SupermetricsAPI"], products: [crypto],
-        tests: ["Sandbox"]),
+        name: "Extraction",
+        rooms: ["PipelineCore", "ByteCodecs", "SupermetricsAPI"],
+        products: [crypto],
+        tests: ["Sandbox"]
+    ),
     Room(
         name: "Sandbox",
-        products: nio + [nioCompression, crypto]),
+        products: nio + [nioCompression, crypto]
+    ),
     Room(
-        name: "Jobs", rooms: ["PipelineCore", "Extraction", "Conversion", "SupermetricsAPI"],
+        name: "Jobs",
+        rooms: ["PipelineCore", "Extraction", "Conversion", "SupermetricsAPI"],
         products: [crypto, product("Yams", "Yams"), product("Logging", "swift-log")],
-        tests: ["PipelineTesting", "Sandbox", "CSVSink", "NDJSONSink"], testFiles: ["Fixtures"]),
+        tests: ["PipelineTesting", "Sandbox", "CSVSink", "NDJSONSink"],
+        testFiles: ["Fixtures"]
+    ),
 ]
 
-/// One sink, a folder under sinks/. A new sink is a new line here and one in Sources/sluice/InstalledSinks.swift.
+/// One sink, a folder under sinks/.
+///
+/// A new sink is a new line here and one in Sources/sluice/InstalledSinks.swift.
 struct SinkRoom {
     var module: String
     var folder: String
@@ -70,44 +83,60 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(
-            name: "CZlib", path: "Sources/FileLoading/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+            name: "CZlib",
+            path: "Sources/FileLoading/CZlib",
+            pkgConfig: "zlib",
+            providers: [.apt(["zlib1g-dev"])]
+        ),
         .target(name: "CFileShims", path: "Sources/FileLoading/CFileShims"),
         .executableTarget(
             name: "sluice",
             dependencies: [
                 "PipelineCore", "Extraction", "Conversion", "Jobs", "SupermetricsAPI", "Sandbox", "FileLoading",
                 product("ArgumentParser", "swift-argument-parser"), product("Logging", "swift-log"),
-            ] + sinks.map { .init(stringLiteral: $0.module) }),
+            ] + sinks.map { .init(stringLiteral: $0.module) }
+        ),
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["PipelineCore", "ByteCodecs", "Sandbox"] + nio, path: "Tests/Benchmarks",
-            exclude: ["run.sh", "RESULTS.md"]),
+            dependencies: ["PipelineCore", "ByteCodecs", "Sandbox"] + nio,
+            path: "Tests/Benchmarks",
+            exclude: ["run.sh", "RESULTS.md"]
+        ),
         .testTarget(name: "EndToEndTests", dependencies: ["Sandbox", "CZlib", nioFoundation] + nio),
-    ])
+    ]
+)
 
 for room in rooms {
     package.products.append(.library(name: room.name, targets: [room.name]))
     package.targets.append(
         .target(
-            name: room.name, dependencies: room.rooms.map { .init(stringLiteral: $0) } + room.products,
-            exclude: room.exclude))
+            name: room.name,
+            dependencies: room.rooms.map { .init(stringLiteral: $0) } + room.products,
+            exclude: room.exclude
+        )
+    )
     package.targets.append(
         .testTarget(
             name: room.name + "Tests",
             dependencies: [.init(stringLiteral: room.name)] + room.rooms.map { .init(stringLiteral: $0) }
                 + room.products + room.tests,
-            exclude: room.testFiles))
+            exclude: room.testFiles
+        )
+    )
 }
 
 for sink in sinks {
     package.products.append(.library(name: sink.module, targets: [sink.module]))
     package.targets.append(
-        .target(name: sink.module, dependencies: sink.dependencies, path: "sinks/\(sink.folder)/Sources"))
+        .target(name: sink.module, dependencies: sink.dependencies, path: "sinks/\(sink.folder)/Sources")
+    )
     package.targets.append(
         .testTarget(
             name: sink.module + "Tests",
             dependencies: [.init(stringLiteral: sink.module), "PipelineTesting"] + sink.dependencies,
-            path: "sinks/\(sink.folder)/Tests"))
+            path: "sinks/\(sink.folder)/Tests"
+        )
+    )
 }
 
 let plain: Set<Target.TargetType> = [.regular, .executable, .test]

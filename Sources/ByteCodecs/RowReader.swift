@@ -167,7 +167,8 @@ public struct RowReader: Sendable {
         position = 0
         retryAt = 0
         var cells: [Cell] = []
-        cells.reserveCapacity(self.cells.count)
+        // The next batch is likely to have about as many.
+        cells.reserveCapacity(self.cells.count + self.cells.count / 8 + RowReader.cellRoom)
         swap(&cells, &self.cells)
         let badRows = scanner.badRows
         let batch = Batch(

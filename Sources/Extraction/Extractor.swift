@@ -14,6 +14,7 @@ package struct WindowRequest: Sendable {
     /// Queries already sent for the window or a part of it, newest last, whose results may still be there.
     package var known: [KnownQuery]
 
+    /// What a window asks; without `known`, nothing was sent for it before.
     package init(query: JSONObject, part: QueryPart, isFresh: Bool, known: [KnownQuery] = []) {
         self.query = query
         self.part = part
@@ -40,6 +41,7 @@ package struct KnownQuery: Hashable, Sendable {
     /// When it was sent: its rows are no newer.
     package var sentAt: Timestamp
 
+    /// The query sent under this handle.
     package init(part: QueryPart, scheduleID: String, sentAt: Timestamp) {
         self.part = part
         self.scheduleID = scheduleID
@@ -66,6 +68,7 @@ package struct ExtractionSettings: Sendable {
     /// How far this machine's clock may be off the API's.
     package var clockTolerance: Duration = .seconds(600)
 
+    /// The defaults.
     package init() {}
 }
 
@@ -76,13 +79,15 @@ package final class Extractor: Sendable {
     let client: SupermetricsClient
     let settings: ExtractionSettings
     let caps = RowCaps()
-    let headerCounted = Mutex(Paging.HeaderCounted.unknown)
+    private let header = Mutex(Paging.HeaderCounted.unknown)
     let queries: ConcurrencyGate
     let clock: any Clock<Duration>
     let now: @Sendable () -> Timestamp
     let random: @Sendable () -> Double
     private let clockChecked = Atomic(false)
 
+    /// An extractor that has learned nothing yet.
+    ///
     /// - Parameters:
     ///   - client: Speaks to the API.
     ///   - settings: Limits and sizes.
@@ -91,8 +96,11 @@ package final class Extractor: Sendable {
     ///   - now: The time of day.
     ///   - random: A number in 0..<1, for jitter.
     package init(
-        client: SupermetricsClient, settings: ExtractionSettings, queries: ConcurrencyGate,
-        clock: any Clock<Duration>, now: @escaping @Sendable () -> Timestamp,
+        client: SupermetricsClient,
+        settings: ExtractionSettings,
+        queries: ConcurrencyGate,
+        clock: any Clock<Duration>,
+        now: @escaping @Sendable () -> Timestamp,
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
     ) {
         self.client = client
@@ -109,36 +117,36 @@ package final class Extractor: Sendable {
     /// have been cut and is fetched in halves: what it wrote before must then count for nothing.
     /// - Parameters:
     ///   - request: The window.
-    ///   - retries: Retries that all requests of the window share.
+    ///   - tally: Counts the window's requests, over all its readings.
     ///   - record: Notes durably that a query with this handle is about to be sent for this part.
     ///   - body: Reads batches until there are no more; its return ends the window.
     /// - Returns: What `body` returns.
     /// - Throws: `SupermetricsError`, `ExtractionError`, or what `record` or `body` throws.
     package func withRows<R>(
-        of request: WindowRequest, retries: RetryBudget,
+        of request: WindowRequest,
+        tally: RequestTally,
         record: @escaping @Sendable (QueryPart, String) async throws -> Void,
         _ body: (WindowRows) async throws -> R
     ) async throws -> R {
         var tree = PartTree(request.part, query: request.known(for: request.part))
         var rereads = settings.rereads
         while true {
-            let rows = WindowRows(self, request, tree: tree, retries: retries, record: record)
+            let rows = WindowRows(self, request, tree: tree, tally: tally, record: record)
             do {
                 try await rows.open()
                 let result = try await body(rows)
-                rows.close()
+                await rows.close()
                 return result
             } catch let again as ReadAgain {
-                rows.close()
-                tree = rows.tree
-                again.apply(to: &tree, request: request)
+                await rows.close()
                 if again.countsAsFailure {
-                    guard rereads > 0 else { throw again.failure(request) }
+                    guard rereads > 0 else { throw again.failure }
                     rereads -= 1
                 }
-                tree.restart()
+                tree = rows.tree
+                again.apply(to: &tree, request: request)
             } catch {
-                rows.close()
+                await rows.close()
                 throw error
             }
         }
@@ -149,6 +157,9 @@ package final class Extractor: Sendable {
 
     /// Rows that a call for a page may ask for.
     var pageLimit: Int { min(settings.pageRows, Queries.maximumPageRows) }
+
+    /// Answers in a row that cannot be read, after which looking at a query is given up.
+    static let unreadableAnswers = 5
 
     /// Waits before the try with this number, from 1: half a second doubling to 10 s, with full jitter.
     func pause(beforeTry number: Int) async throws {
@@ -165,58 +176,18 @@ package final class Extractor: Sendable {
         throw ExtractionError(
             .clock,
             "this machine's clock is \(Int(difference / 60)) minutes off the API's; what \"yesterday\" and \"settled\" mean"
-                + " depends on it: set the clock, then run again")
-    }
-}
-
-/// Why a window must be read again from its first row.
-struct ReadAgain: Error {
-    enum Cause {
-        /// Answers contradicted each other; the query's result may be read once more.
-        case contradiction(String)
-        /// The page at this offset came with the rows of the page before it.
-        case repeated(offset: Int)
-        /// The API no longer has the result of this leaf.
-        case gone(leaf: Int)
-        /// The result of this leaf, of so many rows, may have been cut.
-        case halves(leaf: Int, count: Int, QueryPart, QueryPart)
-        /// The halves gave fewer rows than the result they replaced.
-        case shrunk(count: Int, halves: Int)
+                + " depends on it: set the clock, then run again"
+        )
     }
 
-    var cause: Cause
-    var requestID: String?
+    /// Whether `total_rows` counts the header row, as far as this run knows.
+    var headerCounted: Paging.HeaderCounted { header.withLock { $0 } }
 
-    /// Whether this may happen only so often; cutting in halves ends by itself.
-    var countsAsFailure: Bool {
-        guard case .halves = cause else { return true }
-        return false
+    /// Takes note of what a result proved about the header row.
+    func noteHeader(_ counted: Paging.HeaderCounted) {
+        header.withLock { if $0 == .unknown { $0 = counted } }
     }
 
-    /// Changes the tree so that the next reading can do better.
-    func apply(to tree: inout PartTree, request: WindowRequest) {
-        switch cause {
-        case .contradiction: break
-        case .gone(let leaf): tree[leaf].query = nil
-        case .halves(let leaf, let count, let early, let late):
-            tree.split(leaf, count: count, into: (early, late))
-            for index in [leaf, leaf + 1] { tree[index].query = request.known(for: tree[index].part) }
-        case .repeated(let offset): tree.repeatedPages.insert(offset)
-        case .shrunk: tree = PartTree(request.part, query: nil)
-        }
-    }
-
-    func failure(_ request: WindowRequest) -> ExtractionError {
-        let text =
-            switch cause {
-            case .contradiction(let text): text
-            case .repeated(let offset): "the page at row \(offset) came with the rows of the page before it"
-            case .gone: "the API dropped the query's result before it could be read"
-            case .shrunk(let count, let halves):
-                "a result of \(count) rows became \(halves) when it was fetched in halves: the data changed meanwhile"
-            case .halves: "the result may have been cut"
-            }
-        return ExtractionError(
-            .incomplete, "\(text); nothing of the window was loaded, run again later", requestID: requestID)
-    }
+    /// Has the header row proved anew: answers contradicted what was known of it, or it was known from a wrong answer.
+    func forgetHeader() { header.withLock { $0 = .unknown } }
 }

@@ -19,6 +19,9 @@ struct Paging: Sendable {
         case contradiction(String)
     }
 
+    /// Pages without a row, one after the other, after which the rows still missing are given up.
+    private static let emptyPages = 3
+
     /// Rows that have arrived.
     private(set) var received = 0
     /// `total_rows` as announced; nil where it never was.
@@ -34,16 +37,18 @@ struct Paging: Sendable {
 
     /// The number of data rows, once it is certain.
     var total: Int? {
-        switch (announced, headerCounted) {
-        case (nil, _): nil
-        case (let announced?, .yes): max(0, announced - 1)
-        case (let announced?, .no): announced
-        case (_?, .unknown): nil
+        switch headerCounted {
+        case .unknown: nil
+        case .yes: announced.map { max(0, $0 - 1) }
+        case .no: announced
         }
     }
 
-    /// Whether the first page, asked for from 0, is known not to be the last.
-    func expectsMore(afterAsking limit: Int) -> Bool { (announced ?? 0) > received + limit + 1 }
+    /// The fewest data rows there are, by what was announced.
+    private var leastTotal: Int { total ?? max(0, (announced ?? 0) - 1) }
+
+    /// Whether there are rows behind the next `limit` ones for certain.
+    func expectsMore(afterAsking limit: Int) -> Bool { leastTotal > received + limit }
 
     /// Takes note of the total a page announces.
     ///
@@ -61,42 +66,35 @@ struct Paging: Sendable {
     mutating func pageEnded(rows: Int, asked: Int, hasNextPage: Bool) -> Step {
         received += rows
         emptyAnswers = rows == 0 ? emptyAnswers + 1 : 0
-        guard let announced else {
-            guard rows < asked, !(hasNextPage && rows > 0) else { return nextPage }
-            return .done
-        }
-        switch headerCounted {
-        case .unknown:
+        guard let announced else { return rows < asked && !(hasNextPage && rows > 0) ? .done : nextPage }
+        return step(announced)
+    }
+
+    /// One row was asked for, where `.proveHeader` said or at the last place announced; `rows` came, which are not
+    /// counted as received.
+    @discardableResult
+    mutating func headerAnswered(rows: Int) -> Step {
+        headerCounted = rows == 0 ? .yes : .no
+        return announced.map { step($0) } ?? nextPage
+    }
+
+    private mutating func step(_ announced: Int) -> Step {
+        if received == total { return .done }
+        if headerCounted == .unknown {
             if received == announced {
                 // A header row is never counted twice: what was announced has come as data.
                 if announced > 0 { headerCounted = .no }
                 return .done
             }
-            if received == announced - 1 { return received == 0 ? headerProved() : .proveHeader(offset: received) }
-        case .yes: if received == max(0, announced - 1) { return .done }
-        case .no: if received == announced { return .done }
+            if received == announced - 1 { return .proveHeader(offset: received) }
         }
         guard received < announced else {
-            return .contradiction("\(received) rows came where \(announced) were announced")
+            return .contradiction("\(received) rows came where \(total ?? announced) were announced")
         }
-        guard emptyAnswers < 3 else {
-            return .contradiction("only \(received) of \(announced) announced rows came")
+        guard emptyAnswers < Self.emptyPages else {
+            return .contradiction("only \(received) of \(total ?? announced) announced rows came")
         }
         return nextPage
-    }
-
-    /// The answer to `.proveHeader` came, with `rows` rows, which are not counted as received.
-    mutating func headerAnswered(rows: Int) -> Step {
-        guard rows == 0 else {
-            headerCounted = .no
-            return nextPage
-        }
-        return headerProved()
-    }
-
-    private mutating func headerProved() -> Step {
-        headerCounted = .yes
-        return .done
     }
 
     private var nextPage: Step { .page(offset: received, limit: pageRows) }

@@ -19,32 +19,41 @@ final class QueryCalls {
         var rows: Rows
     }
 
+    /// What came of watching a query.
+    private enum Watched {
+        case answered(Answered)
+        /// The API does not know it, or it is an earlier run's that failed: to be sent anew.
+        case lost(SupermetricsError)
+    }
+
     private struct Ahead {
         var offset: Int
         var limit: Int
         var call: Task<StreamedResponse, any Error>
     }
 
-    /// Accounts a query may name one by one; more are asked for as the job file wrote them.
-    private static let maximumAccounts = 100
+    /// How much of an answer nobody needs is read so that its connection can be used again.
+    private static let worthReading = 64 << 10
 
-    /// Requests made.
-    private(set) var count = 0
     private let extractor: Extractor
     private let request: WindowRequest
+    private let tally: RequestTally
     private let options: RequestOptions
     private let record: @Sendable (QueryPart, String) async throws -> Void
     private var ahead: Ahead?
 
     init(
-        _ extractor: Extractor, _ request: WindowRequest, retries: RetryBudget,
+        _ extractor: Extractor,
+        _ request: WindowRequest,
+        tally: RequestTally,
         record: @escaping @Sendable (QueryPart, String) async throws -> Void
     ) {
         self.extractor = extractor
         self.request = request
+        self.tally = tally
         self.record = record
         var options = RequestOptions()
-        options.retryBudget = retries
+        options.retryBudget = tally.retries
         self.options = options
     }
 
@@ -54,59 +63,78 @@ final class QueryCalls {
 
     /// Waits for the result of a leaf's query: one known from before, else a new one.
     func result(of leaf: PartTree.Leaf, firstRows: Int, reader: inout RowReader) async throws -> Answered {
-        if let query = leaf.query, let answered = try await follow(query, isNew: false, firstRows, &reader) {
+        if let query = leaf.query,
+            case .answered(let answered) = try await watch(query, isNew: false, firstRows, &reader)
+        {
             return answered
         }
-        for _ in 0...extractor.settings.rereads {
+        var tries = extractor.settings.rereads
+        while true {
             let query = KnownQuery(part: leaf.part, scheduleID: ScheduleID.make(), sentAt: extractor.now())
             try await record(leaf.part, query.scheduleID)
             FaultPoint.pass("query.recorded")
-            if let answered = try await follow(query, isNew: true, firstRows, &reader) { return answered }
+            switch try await watch(query, isNew: true, firstRows, &reader) {
+            case .answered(let answered): return answered
+            case .lost(let error):
+                guard tries > 0 else { throw error }
+                tries -= 1
+            }
         }
-        throw ExtractionError(.incomplete, "the API dropped the query before it had a result; run it again")
     }
 
-    /// Submits the query if it is new, then looks until its result is there; nil where the API does not know it.
-    private func follow(
-        _ query: KnownQuery, isNew: Bool, _ firstRows: Int, _ reader: inout RowReader
-    ) async throws -> Answered? {
+    /// Submits the query if it is new, then looks until its result is there.
+    private func watch(
+        _ query: KnownQuery,
+        isNew: Bool,
+        _ firstRows: Int,
+        _ reader: inout RowReader
+    ) async throws -> Watched {
+        // The handle is this side's own, so that a query can be looked for although the answer to its submission was
+        // lost on the way.
         var lifecycle = QueryLifecycle(
-            pollInterval: extractor.settings.pollInterval, deadline: extractor.settings.queryTimeout,
-            scheduleID: query.scheduleID)
+            pollInterval: extractor.settings.pollInterval,
+            deadline: extractor.settings.queryTimeout,
+            scheduleID: query.scheduleID
+        )
         let elapsed = Self.stopwatch(extractor.clock)
         var isSubmitted = !isNew
+        var unreadable = 0
         while true {
             let step: QueryLifecycle.Step
             var answer: Answer?
             do {
-                let response = try await isSubmitted
-                    ? look(lifecycle.handle ?? .scheduleID(query.scheduleID), firstRows)
-                    : submit(query, firstRows)
+                let response =
+                    try await isSubmitted
+                    ? look(lifecycle.handle ?? .scheduleID(query.scheduleID), firstRows) : submit(query, firstRows)
                 isSubmitted = true
                 let read = try await self.read(response, of: query, &reader)
                 answer = read
-                step = lifecycle.receive(read.said, elapsed: elapsed(), random: extractor.random())
+                let next = lifecycle.receive(read.said, elapsed: elapsed(), random: extractor.random())
+                if case .ready = next, !read.meta.describesColumns {
+                    throw response.violation("the result comes without a description of its columns", isTransient: true)
+                }
+                (step, unreadable) = (next, 0)
             } catch let error as SupermetricsError {
                 guard isSubmitted else { throw error }
+                unreadable += error.kind == .protocolViolation ? 1 : 0
+                guard unreadable < Extractor.unreadableAnswers else { throw error }
                 // A failure to look is none of the query, but a window looks in vain only so often.
-                guard options.retryBudget?.remaining != 0 || !error.isTransient else { throw error }
+                guard tally.retries.remaining > 0 || !error.isTransient else { throw error }
+                if !isNew, error.isResultGone { return .lost(error) }
                 step = lifecycle.receive(error, elapsed: elapsed(), random: extractor.random())
             }
             switch step {
             case .wait(let pause):
                 reader.abandonBody()
-                try await answer?.drain()
+                await answer?.drain()
                 try await extractor.clock.sleep(for: pause)
             case .ready:
-                guard let answer, answer.said.hasData else {
-                    // Done, but without rows: the next look has them. One that never has ends at the deadline.
-                    try await extractor.clock.sleep(for: extractor.settings.pollInterval)
-                    guard elapsed() < extractor.settings.queryTimeout else { return nil }
-                    continue
-                }
-                return Answered(query: query, meta: answer.meta, rows: answer.rows)
-            case .lost: return nil
-            case .fail(let error): throw error
+                guard let answer else { continue }
+                return .answered(Answered(query: query, meta: answer.meta, rows: answer.rows))
+            case .lost(let error): return .lost(error)
+            case .fail(let error):
+                guard !isNew, error.mayBeOfOldQuery else { throw error }
+                return .lost(error)
             }
         }
     }
@@ -117,7 +145,7 @@ final class QueryCalls {
             body["start_date"] = .string(days.start.description)
             body["end_date"] = .string(days.end.description)
         }
-        if !query.part.accounts.isEmpty, query.part.accounts.count <= Self.maximumAccounts {
+        if !query.part.accounts.isEmpty, query.part.accounts.count <= QueryPart.maximumAccounts {
             body["ds_accounts"] = .array(query.part.accounts.map { .string($0) })
         }
         var control = QueryControl()
@@ -128,16 +156,15 @@ final class QueryCalls {
         control.noHeaders = true
         if body["max_rows"] == nil { control.maxRows = extractor.settings.rowLimit }
         if request.isFresh, body["cache_minutes"] == nil { control.cacheMinutes = 0 }
-        count += 1
+        tally.add()
         return try await checked(queries.submit(body, control: control, options: options))
     }
 
     private func look(_ handle: QueryLifecycle.Handle, _ firstRows: Int) async throws -> StreamedResponse {
-        count += 1
+        tally.add()
         switch handle {
         case .scheduleID(let id):
-            return try await checked(
-                queries.status(of: id, offsetStart: 0, offsetEnd: firstRows - 1, options: options))
+            return try await checked(queries.status(of: id, offsetStart: 0, offsetEnd: firstRows - 1, options: options))
         case .requestID(let id): return try await checked(queries.poll(id, options: options))
         }
     }
@@ -155,15 +182,19 @@ final class QueryCalls {
         var meta: ResultMeta
         var rows: Answered.Rows
 
-        /// Reads the rest of a small answer, so that its connection can be used again.
-        func drain() async throws {
+        /// Reads the rest of a small answer, so that its connection can be used again; what goes wrong with it is of no
+        /// interest.
+        func drain() async {
             guard case .here(let response, _, _) = rows else { return }
-            while try await response.body.next() != nil {}
+            var read = 0
+            while read < QueryCalls.worthReading, let chunk = try? await response.body.next() { read += chunk.count }
         }
     }
 
     private func read(
-        _ response: StreamedResponse, of query: KnownQuery, _ reader: inout RowReader
+        _ response: StreamedResponse,
+        of query: KnownQuery,
+        _ reader: inout RowReader
     ) async throws -> Answer {
         reader.schema = nil
         reader.beginBody()
@@ -190,7 +221,7 @@ final class QueryCalls {
                 switch try reader.finish() {
                 case .meta(let bytes): meta = try decode(bytes, response)
                 case .error(let bytes): throw response.error(decoding: bytes)
-                case .end(let body): return answer(response, meta, hasData: body.hasData, .elsewhere)
+                case .end: return answer(response, meta, hasData: false, .elsewhere)
                 case .rowsBegin, .batch: break
                 }
             }
@@ -204,23 +235,32 @@ final class QueryCalls {
     }
 
     private func answer(
-        _ response: StreamedResponse, _ meta: ResultMeta?, hasData: Bool, _ rows: Answered.Rows
+        _ response: StreamedResponse,
+        _ meta: ResultMeta?,
+        hasData: Bool,
+        _ rows: Answered.Rows
     ) -> Answer {
         let said = QueryAnswer(
-            httpStatus: response.status, statusWord: meta?.status, scheduleID: meta?.scheduleID,
-            requestID: meta?.requestID, hasData: hasData, retryAfter: response.retryAfter)
+            httpStatus: response.status,
+            statusWord: meta?.status,
+            scheduleID: meta?.scheduleID,
+            requestID: meta?.requestID,
+            hasData: hasData,
+            retryAfter: response.retryAfter
+        )
         return Answer(said: said, meta: meta ?? ResultMeta(), rows: rows)
     }
 
     private func decode(_ bytes: [UInt8], _ response: StreamedResponse) throws -> ResultMeta {
-        do { return try ResultMeta(json: bytes) } catch {
+        guard let meta = ResultMeta(json: bytes) else {
             throw response.violation("its `meta` is not what the API documents", isTransient: true)
         }
+        return meta
     }
 
     /// Where rows come before the metadata that describe them: asks for one row, whose answer is small enough to hold.
     private func metaAlone(of query: KnownQuery) async throws -> ResultMeta {
-        count += 1
+        tally.add()
         let response = try await queries.status(of: query.scheduleID, offsetStart: 0, offsetEnd: 0, options: options)
         var bytes: [UInt8] = []
         while let chunk = try await response.body.next() {
@@ -229,10 +269,14 @@ final class QueryCalls {
                 throw response.violation("an answer of one row is longer than 16 MiB", isTransient: false)
             }
         }
-        guard let meta = (try? JSONValue(parsing: bytes))?["meta"] else {
+        guard let body = try? JSONValue(parsing: bytes), body.objectValue != nil else {
+            throw response.violation("the answer is not a JSON object", isTransient: true)
+        }
+        if let error = body["error"], !error.isNull { throw response.error(decoding: bytes) }
+        guard let meta = body["meta"].flatMap({ ResultMeta($0) }) else {
             throw response.violation("the answer has no `meta`", isTransient: true)
         }
-        return try decode(meta.serialized, response)
+        return meta
     }
 
     // MARK: Pages
@@ -242,20 +286,23 @@ final class QueryCalls {
         do {
             if let ahead, ahead.offset == offset, ahead.limit == limit {
                 self.ahead = nil
-                return try await ahead.call.value
+                return try await withTaskCancellationHandler {
+                    try await ahead.call.value
+                } onCancel: {
+                    ahead.call.cancel()
+                }
             }
-            cancelNextPage()
-            count += 1
+            await cancelNextPage()
+            tally.add()
             return try await queries.results(of: query.scheduleID, offset: offset, limit: limit, options: options)
         } catch let error as SupermetricsError where error.isResultGone {
             throw ReadAgain(cause: .gone(leaf: leaf), requestID: error.requestID)
         }
     }
 
-    /// Asks for a page now whose body is read later.
+    /// Asks for a page now whose body is read later; there is none asked for already.
     func askAhead(of query: KnownQuery, offset: Int, limit: Int) {
-        cancelNextPage()
-        count += 1
+        tally.add()
         let (queries, options) = (queries, options)
         let call = Task {
             try await queries.results(of: query.scheduleID, offset: offset, limit: limit, options: options)
@@ -263,28 +310,50 @@ final class QueryCalls {
         ahead = Ahead(offset: offset, limit: limit, call: call)
     }
 
-    func cancelNextPage() {
-        ahead?.call.cancel()
-        ahead = nil
+    /// Gives up the page that was asked for ahead, and waits until nothing of it is left.
+    func cancelNextPage() async {
+        guard let call = ahead.take()?.call else { return }
+        call.cancel()
+        _ = await call.result
     }
 
-    /// How many rows there are at `offset`, 0 or 1.
-    func rowsBehind(_ offset: Int, of query: KnownQuery, schema: Schema, leaf: Int) async throws -> Int {
-        let response = try await page(of: query, offset: offset, limit: 1, leaf: leaf)
+    /// How many rows there are at `offset`, 0 or 1, and the total that the answer announces.
+    func rowsBehind(
+        _ offset: Int,
+        of query: KnownQuery,
+        schema: Schema,
+        leaf: Int
+    ) async throws -> (rows: Int, total: Int?) {
+        tally.add()
+        let response: StreamedResponse
+        do {
+            response = try await queries.results(of: query.scheduleID, offset: offset, limit: 1, options: options)
+        } catch {
+            guard error.isResultGone else { throw error }
+            throw ReadAgain(cause: .gone(leaf: leaf), requestID: error.requestID)
+        }
         var reader = RowReader()
         reader.schema = schema
         reader.beginBody()
+        var total: Int?
+        func note(_ event: ReadEvent) throws {
+            switch event {
+            case .meta(let bytes): total = ResultMeta(json: bytes)?.totalRows
+            case .error(let bytes): throw response.error(decoding: bytes)
+            case .rowsBegin, .batch, .end: break
+            }
+        }
         do {
             while let chunk = try await response.body.next() {
                 var position = 0
                 while let event = try chunk.withBytes({ bytes throws(ReadError) in
                     try reader.next(from: bytes, at: &position)
-                }) {
-                    if case .error(let bytes) = event { throw response.error(decoding: bytes) }
-                }
+                }) { try note(event) }
             }
             while true {
-                if case .end(let body) = try reader.finish() { return body.rowCount }
+                let event = try reader.finish()
+                if case .end(let body) = event { return (body.rowCount, total) }
+                try note(event)
             }
         } catch let error as ReadError {
             throw response.violation("\(error)", isTransient: true)
@@ -295,6 +364,18 @@ final class QueryCalls {
     private static func stopwatch<C: Clock<Duration>>(_ clock: C) -> () -> Duration {
         let start = clock.now
         return { start.duration(to: clock.now) }
+    }
+}
+
+extension SupermetricsError {
+    /// Whether it may tell of a query that was sent earlier and has ended badly, so that a new one may do better.
+    fileprivate var mayBeOfOldQuery: Bool {
+        switch kind {
+        case .query, .api, .server, .validation, .notFound, .conflict: true
+        case .authentication, .permission, .rateLimit, .quota, .network, .timeout, .protocolViolation, .client,
+            .cancelled:
+            false
+        }
     }
 }
 

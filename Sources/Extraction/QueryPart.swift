@@ -1,53 +1,72 @@
 package import PipelineCore
 
-/// The days and accounts one query asks for: a window's, or a half of them.
+/// The days and accounts one query asks for: a window's, or a part of them.
 package struct QueryPart: Hashable, Sendable {
+    /// Accounts a query may name one by one (Supermetrics API: query data); more are asked for as the job names them.
+    static let maximumAccounts = 100
+
     /// Nil where the query has no dates.
     package var days: DateRange?
     /// Resolved account ids; empty where the source has none.
     package var accounts: [String]
 
+    /// The part of these days and accounts.
     package init(days: DateRange?, accounts: [String]) {
         self.days = days
         self.accounts = accounts
     }
 
     /// Both halves: by date as long as there are two days, then by account; nil where neither may be cut.
-    func halves(byDate: Bool, byAccount: Bool) -> (QueryPart, QueryPart)? {
+    ///
+    /// Accounts come in more than two pieces where a query could not name half of them, and in none where one of them
+    /// is a list that only the API can take apart.
+    func pieces(byDate: Bool, byAccount: Bool) -> [QueryPart]? {
         if byDate, let (early, late) = days?.halves {
-            return (QueryPart(days: early, accounts: accounts), QueryPart(days: late, accounts: accounts))
+            return [early, late].map { QueryPart(days: $0, accounts: accounts) }
         }
-        guard byAccount, accounts.count > 1 else { return nil }
-        let middle = (accounts.count + 1) / 2
-        return (
-            QueryPart(days: days, accounts: Array(accounts[..<middle])),
-            QueryPart(days: days, accounts: Array(accounts[middle...]))
-        )
+        guard byAccount, accounts.count > 1, !accounts.contains(where: { $0.hasPrefix("list.") }) else { return nil }
+        let size = min((accounts.count + 1) / 2, Self.maximumAccounts)
+        return stride(from: 0, to: accounts.count, by: size).map { first in
+            QueryPart(days: days, accounts: Array(accounts[first..<min(first + size, accounts.count)]))
+        }
     }
 }
 
-/// The queries whose rows, one after the other, make a window: one, or its halves where a result may have been cut.
+/// The queries whose rows, one after the other, make a window: one, or several where a result may have been cut.
 struct PartTree: Sendable {
     /// One query of the window.
     struct Leaf: Sendable {
         var part: QueryPart
         /// The query that was sent for exactly this part; nil where none was, or its result is gone.
         var query: KnownQuery?
-        /// Rows that came, once all have.
+        /// What the finished query said of its result, where that was asked before its rows.
+        var meta: ResultMeta?
+        /// Rows of its result, once they are known.
         var rows: Int?
     }
 
+    /// What the parts tell of the result they replaced.
+    enum Verdict: Equatable, Sendable {
+        /// They have more rows: the result was cut at so many.
+        case cut(count: Int)
+        /// They have as many rows: the result was whole.
+        case whole(count: Int)
+        /// They have fewer rows: the data changed meanwhile.
+        case shrunk(count: Int, parts: Int)
+        /// Nothing yet, or nothing at all: one part alone has all the rows, so it may be cut in the same place.
+        case open
+    }
+
     private struct Split: Sendable {
-        /// Rows of the result that may have been cut.
         var count: Int
-        /// The leaves that took its place.
+        /// The leaves that took the place of the result.
         var leaves: Range<Int>
     }
 
     private(set) var leaves: [Leaf]
     private var splits: [Split] = []
 
-    /// Offsets at which a page came with the rows of the page before it; seen twice, the rows are believed.
+    /// Offsets at which a page came with the rows of the page before it: their seam is compared from then on.
     var repeatedPages: Set<Int> = []
 
     init(_ part: QueryPart, query: KnownQuery?) { leaves = [Leaf(part: part, query: query)] }
@@ -57,25 +76,40 @@ struct PartTree: Sendable {
         set { leaves[index] = newValue }
     }
 
-    /// Puts two halves in the place of the leaf whose result of `count` rows may have been cut.
-    mutating func split(_ index: Int, count: Int, into halves: (QueryPart, QueryPart)) {
+    /// Puts pieces in the place of the leaf whose result of `count` rows may have been cut.
+    ///
+    /// - Parameters:
+    ///   - index: The leaf.
+    ///   - count: The rows of its result.
+    ///   - pieces: What takes its place, in row order.
+    mutating func split(_ index: Int, count: Int, into pieces: [Leaf]) {
         for other in splits.indices {
             let leaves = splits[other].leaves
             if leaves.contains(index) {
-                splits[other].leaves = leaves.lowerBound..<(leaves.upperBound + 1)
+                splits[other].leaves = leaves.lowerBound..<(leaves.upperBound + pieces.count - 1)
             } else if index < leaves.lowerBound {
-                splits[other].leaves = (leaves.lowerBound + 1)..<(leaves.upperBound + 1)
+                splits[other].leaves =
+                    (leaves.lowerBound + pieces.count - 1)..<(leaves.upperBound + pieces.count - 1)
             }
         }
-        splits.append(Split(count: count, leaves: index..<(index + 2)))
-        leaves.replaceSubrange(index...index, with: [Leaf(part: halves.0), Leaf(part: halves.1)])
+        splits.append(Split(count: count, leaves: index..<(index + pieces.count)))
+        leaves.replaceSubrange(index...index, with: pieces)
     }
 
-    /// Forgets the rows counted, before the window is read again.
-    mutating func restart() { for index in leaves.indices { leaves[index].rows = nil } }
+    /// Forgets what was said of the results, so that it is asked again; the queries themselves stay.
+    mutating func forgetAnswers() {
+        for index in leaves.indices { (leaves[index].meta, leaves[index].rows) = (nil, nil) }
+    }
 
-    /// What the halves told of each result they replaced: how many rows it had, and how many they gave.
-    var verdicts: [(count: Int, halves: Int)] {
-        splits.map { split in (split.count, leaves[split.leaves].reduce(0) { $0 + ($1.rows ?? 0) }) }
+    /// What is known by now of every result that was replaced by parts.
+    var verdicts: [Verdict] {
+        splits.map { split in
+            let rows = leaves[split.leaves].map(\.rows)
+            let sum = rows.reduce(0) { $0 + ($1 ?? 0) }
+            if sum > split.count { return .cut(count: split.count) }
+            if rows.contains(nil) { return .open }
+            if sum < split.count { return .shrunk(count: split.count, parts: sum) }
+            return rows.contains(split.count) ? .open : .whole(count: split.count)
+        }
     }
 }

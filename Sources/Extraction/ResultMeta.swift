@@ -1,5 +1,6 @@
-import Foundation
+import FoundationEssentials
 import PipelineCore
+import SupermetricsAPI
 
 /// One column of a result, as `meta.query.fields` describes it.
 package struct ResultField: Hashable, Sendable {
@@ -12,6 +13,7 @@ package struct ResultField: Hashable, Sendable {
     /// Whether it is a metric; dimensions are not.
     package var isMetric: Bool
 
+    /// A column with these properties.
     package init(id: String, name: String, dataType: String, isMetric: Bool) {
         self.id = id
         self.name = name
@@ -20,13 +22,17 @@ package struct ResultField: Hashable, Sendable {
     }
 }
 
-/// What the `meta` object of a data answer says; every key may be missing or null (Supermetrics API: query data).
+/// What the `meta` object of a data answer says (Supermetrics API: query data).
+///
+/// Every key may be missing, null or of another type than documented; PHP, which the API is written in, also writes an
+/// empty object as `[]`, and a number or truth value may come as its text.
 struct ResultMeta: Sendable {
     var requestID: String?
     var scheduleID: String?
     var status: String?
     var totalRows: Int?
     var isSampled = false
+    /// When the cache that answered was filled; nil where none answered.
     var cacheTime: Timestamp?
     var hasNextPage = false
     /// The columns in the order of the rows' cells.
@@ -37,34 +43,52 @@ struct ResultMeta: Sendable {
     /// An answer that said nothing.
     init() {}
 
-    /// Reads the bytes of the `meta` object; throws where they are not the object the API documents.
-    init(json bytes: [UInt8]) throws {
-        let wire = try JSONDecoder().decode(Wire.self, from: Data(bytes))
-        requestID = wire.request_id
-        scheduleID = wire.schedule_id
-        status = wire.status_code
-        totalRows = wire.result?.total_rows?.value
-        isSampled = wire.result?.data_sampled?.value ?? false
-        if wire.result?.cache_used?.value == true { cacheTime = wire.result?.cache_time.flatMap(ResultMeta.time) }
-        hasNextPage = wire.paginate?.next != nil
-        readFields(wire.query?.fields ?? [], totalColumns: wire.result?.total_columns?.value)
+    /// Reads the bytes of `meta`; nil where they are neither an object nor nothing.
+    init?(json bytes: [UInt8]) {
+        guard let value = try? JSONValue(parsing: bytes) else { return nil }
+        self.init(value)
     }
 
-    private mutating func readFields(_ described: [Wire.Field], totalColumns: Int?) {
-        guard !described.contains(where: { $0.field_split == "column" }) else {
+    init?(_ meta: JSONValue) {
+        switch meta {
+        case .object, .null, .array([]): break
+        case .array, .bool, .number, .string: return nil
+        }
+        requestID = meta["request_id"]?.textValue
+        scheduleID = meta["schedule_id"]?.textValue
+        status = meta["status_code"]?.textValue
+        let result = meta["result"]
+        totalRows = result?["total_rows"]?.count
+        isSampled = result?["data_sampled"]?.isOn ?? false
+        if result?["cache_used"]?.isOn == true {
+            cacheTime = result?["cache_time"]?.textValue.flatMap(ResultMeta.time)
+        }
+        hasNextPage = meta["paginate"]?["next"]?.textValue?.isEmpty == false
+        readFields(meta["query"]?["fields"]?.arrayValue ?? [], totalColumns: result?["total_columns"]?.count)
+    }
+
+    /// Whether there is a word on the columns, be it that they cannot be told.
+    var describesColumns: Bool { !fields.isEmpty || fieldsProblem != nil }
+
+    private mutating func readFields(_ described: [JSONValue], totalColumns: Int?) {
+        guard !described.contains(where: { $0["field_split"]?.textValue?.lowercased() == "column" }) else {
             fieldsProblem = "a field is split into columns, whose names only a header row can tell"
             return
         }
-        let visible = described.filter { $0.visible?.value != false || $0.data_column?.value != nil }
+        let shown = described.filter { $0["visible"]?.isOn != false || $0["data_column"]?.count != nil }
         var columns: [Int: ResultField] = [:]
-        for (position, field) in visible.enumerated() {
-            guard let id = field.id ?? field.field_id else {
+        for (position, field) in shown.enumerated() {
+            guard let id = field["id"]?.textValue ?? field["field_id"]?.textValue else {
                 fieldsProblem = "a field has no id"
                 return
             }
-            let column = field.data_column?.value ?? position
+            let column = field["data_column"]?.count ?? position
             let known = ResultField(
-                id: id, name: field.field_name ?? id, dataType: field.data_type ?? "", isMetric: field.field_type == "met")
+                id: id,
+                name: field["field_name"]?.textValue ?? id,
+                dataType: field["data_type"]?.textValue ?? "",
+                isMetric: field["field_type"]?.textValue?.lowercased() == "met"
+            )
             guard columns.updateValue(known, forKey: column) == nil else {
                 fieldsProblem = "two fields stand in column \(column)"
                 return
@@ -84,48 +108,27 @@ struct ResultMeta: Sendable {
     static func time(_ text: String) -> Timestamp? {
         if let exact = Timestamp(text) { return exact }
         let joined = text.replacing(" ", with: "T", maxReplacements: 1)
-        let zoned = joined.count == 19 ? joined + "Z" : joined
+        let zoned = joined.utf8.count == 19 ? joined + "Z" : joined
         guard let date = try? Date(zoned, strategy: .iso8601) else { return nil }
         return Timestamp(milliseconds: Int64(date.timeIntervalSince1970 * 1000))
     }
+}
 
-    /// The JSON as it comes; named as it is on the wire.
-    private struct Wire: Decodable {
-        var request_id: String?
-        var schedule_id: String?
-        var status_code: String?
-        var query: Query?
-        var result: Result?
-        var paginate: Paginate?
-
-        struct Query: Decodable { var fields: [Field]? }
-        struct Result: Decodable {
-            var total_columns: Lenient<Int>?
-            var total_rows: Lenient<Int>?
-            var data_sampled: Lenient<Bool>?
-            var cache_used: Lenient<Bool>?
-            var cache_time: String?
-        }
-        struct Paginate: Decodable { var next: String? }
-        struct Field: Decodable {
-            var id: String?
-            var field_id: String?
-            var field_name: String?
-            var field_type: String?
-            var field_split: String?
-            var data_type: String?
-            var data_column: Lenient<Int>?
-            var visible: Lenient<Bool>?
-        }
+extension JSONValue {
+    /// The whole number from 0 on that a number or a text of one stands for.
+    fileprivate var count: Int? {
+        guard let text = textValue, let number = Int(text) ?? Double(text).flatMap({ Int(exactly: $0) }), number >= 0
+        else { return nil }
+        return number
     }
 
-    /// A value that may also come as its text.
-    private struct Lenient<Value: Decodable & LosslessStringConvertible>: Decodable {
-        var value: Value?
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.singleValueContainer()
-            value = (try? container.decode(Value.self)) ?? (try? container.decode(String.self)).flatMap { Value($0) }
+    /// The truth value that a boolean, 0, 1, or the text of one stands for.
+    fileprivate var isOn: Bool? {
+        if let boolValue { return boolValue }
+        return switch textValue?.lowercased() {
+        case "true", "1": true
+        case "false", "0", "": false
+        default: nil
         }
     }
 }

@@ -12,20 +12,24 @@ final class RowCaps: Sendable {
         var whole = 0
     }
 
+    /// What counts as round: a licence's limit is a multiple of this.
+    private static let round = 10_000
+
     private let known = Mutex<[String: Known]>([:])
 
     /// Whether a result of `count` rows may have been cut.
     func mayBeCut(_ count: Int, limit: Int, source: String) -> Bool {
-        known.withLock { known in
-            let source = known[source] ?? Known()
-            if count >= min(limit, source.cap ?? .max) { return count > 0 }
-            return source.cap == nil && count >= 10_000 && count.isMultiple(of: 10_000) && count > source.whole
+        let known = see(count, source)
+        if count >= limit { return count > 0 }
+        guard let cap = known.cap else {
+            return count >= Self.round && count.isMultiple(of: Self.round) && count > known.whole
         }
+        return count == cap
     }
 
     /// Whether a result of `count` rows has as many rows as the API returns at most.
     func isAtCap(_ count: Int, limit: Int, source: String) -> Bool {
-        known.withLock { count >= min(limit, $0[source]?.cap ?? .max) }
+        count >= limit || count == see(count, source).cap
     }
 
     /// Notes that a result of `count` rows was whole.
@@ -36,5 +40,14 @@ final class RowCaps: Sendable {
     /// Notes that a result of `count` rows was cut.
     func noteCut(_ count: Int, source: String) {
         known.withLock { $0[source, default: Known()].cap = min($0[source]?.cap ?? .max, count) }
+    }
+
+    /// What is known after a result of `count` rows: one that is longer than the cap proves that it is none, and that
+    /// rows were added while a round number of them was fetched in parts.
+    private func see(_ count: Int, _ source: String) -> Known {
+        known.withLock { known in
+            if let cap = known[source]?.cap, count > cap { known[source]?.cap = nil }
+            return known[source] ?? Known()
+        }
     }
 }

@@ -1,28 +1,6 @@
 import ByteCodecs
 package import PipelineCore
 import SupermetricsAPI
-import Synchronization
-
-/// What is known of a window's rows once all have been read.
-package struct WindowFacts: Hashable, Sendable {
-    /// Rows the API announced, header rows not counted; nil where it announced none.
-    package var announced: Int?
-    /// Rows that arrived.
-    package var received = 0
-    /// Rows among them that are no Unicode text and are in no batch.
-    package var badRows: [Reject] = []
-    /// Requests made for the window.
-    package var requests = 0
-    package var requestIDs: [String] = []
-    package var scheduleIDs: [String] = []
-    package var isSampled = false
-    /// The oldest cache that answered; nil where none did.
-    package var cacheTime: Timestamp?
-    /// When the oldest of the rows was asked for, or the cache's time.
-    package var fetchedAt: Timestamp
-    /// Things a person should know although the rows are believed.
-    package var warnings: [String] = []
-}
 
 /// The rows of one window, read batch by batch from the pages of its queries.
 ///
@@ -46,56 +24,65 @@ package final class WindowRows {
     private var lastPageHash: UInt64?
     private var resumes = 0
     private var isFlushed = false
-    /// Whether two equal pages in a row were seen twice, so that the rows are what they are.
-    private var believesRepeats = false
 
     /// A page whose body is being read.
     private struct Page {
         var response: StreamedResponse
         /// Rows asked for, a row asked for a second time not counted.
         var asked: Int
+        /// Whether it had to begin with the last row of the page before.
+        var isSeamed = false
         var meta: ResultMeta?
         var chunk: ByteChunk?
         var chunkOffset = 0
     }
 
     init(
-        _ extractor: Extractor, _ request: WindowRequest, tree: PartTree, retries: RetryBudget,
+        _ extractor: Extractor,
+        _ request: WindowRequest,
+        tree: PartTree,
+        tally: RequestTally,
         record: @escaping @Sendable (QueryPart, String) async throws -> Void
     ) {
         self.extractor = extractor
         self.request = request
         self.tree = tree
-        calls = QueryCalls(extractor, request, retries: retries, record: record)
+        calls = QueryCalls(extractor, request, tally: tally, record: record)
         known = WindowFacts(fetchedAt: extractor.now())
         reader = RowReader(batchSize: extractor.settings.batchBytes)
-        paging = Paging(pageRows: extractor.pageLimit, headerCounted: extractor.headerCounted.withLock { $0 })
+        paging = Paging(pageRows: extractor.pageLimit, headerCounted: extractor.headerCounted)
     }
 
     /// Rows the window is expected to have, once its first answer is there; nil where the API does not say.
-    package var expectedRows: Int? { paging.announced }
+    package var expectedRows: Int? {
+        guard tree.leaves.count > 1 else { return paging.announced }
+        return tree.leaves.reduce(0) { sum, leaf in leaf.rows.flatMap { rows in sum.map { $0 + rows } } }
+    }
 
     /// What is known so far; complete once `next` has returned nil.
-    package var facts: WindowFacts {
-        var facts = known
-        facts.requests = calls.count
-        return facts
-    }
+    package var facts: WindowFacts { known }
 
     /// Sends the first query, waits for its result, and reads as far as the columns.
-    func open() async throws { try await openLeaf() }
-
-    /// Gives up what is still being asked for.
-    func close() {
-        page = nil
-        calls.cancelNextPage()
+    ///
+    /// Where the window takes several queries, all are answered before the first row is read: a result among them that
+    /// was cut again is found before the rows of others were taken in vain.
+    func open() async throws {
+        if tree.leaves.count > 1 { try await askAll() }
+        try await openLeaf()
     }
 
-    /// The next rows in order, about a batch size of them; nil after the last.
+    /// Gives up what is still being asked for, and waits until nothing of it is left.
+    func close() async {
+        page = nil
+        await calls.cancelNextPage()
+    }
+
+    /// The next rows in order, about a batch size of them, and those left out because they are no Unicode text; nil
+    /// after the last.
     ///
     /// - Throws: `SupermetricsError`, `ExtractionError`, and errors that make the extractor start the window again:
     ///   the caller lets all of them pass.
-    package func next() async throws -> Batch? {
+    package func next() async throws -> (batch: Batch, rejects: Rejects)? {
         while leaf < tree.leaves.count {
             if page == nil { try await openLeaf() }
             do {
@@ -108,23 +95,44 @@ package final class WindowRows {
         }
         guard !isFlushed else { return nil }
         isFlushed = true
-        try judgeHalves()
+        try judgeParts()
         known.received = tree.leaves.reduce(0) { $0 + ($1.rows ?? 0) }
         return reader.flush().map { take($0.batch, $0.badRows) }
     }
 
-    // MARK: One query
+    // MARK: Queries
+
+    /// Has every query of the window answered that was not asked yet, by an answer of one row.
+    private func askAll() async throws {
+        for index in tree.leaves.indices where tree[index].meta == nil {
+            leaf = index
+            let answered = try await extractor.queries.withPermit {
+                try await calls.result(of: tree[index], firstRows: 1, reader: &reader)
+            }
+            reader.abandonBody()
+            (tree[index].query, tree[index].meta) = (answered.query, answered.meta)
+            try await weigh(answered.meta, of: answered.query)
+            tree[index].rows = paging.total
+        }
+        leaf = 0
+        try judgeParts()
+    }
 
     /// Has the query of the current leaf answered and its first page opened.
     private func openLeaf() async throws {
-        paging = Paging(pageRows: extractor.pageLimit, headerCounted: extractor.headerCounted.withLock { $0 })
         lastPageHash = nil
+        if let query = tree[leaf].query, let meta = tree[leaf].meta {
+            try accept(meta, of: query)
+            try await weigh(meta, of: query)
+            return try await openPage(offset: 0, limit: extractor.pageLimit)
+        }
         let firstPage = extractor.settings.pageRows
         let answered = try await extractor.queries.withPermit {
             try await calls.result(of: tree[leaf], firstRows: firstPage, reader: &reader)
         }
         tree[leaf].query = answered.query
         try accept(answered.meta, of: answered.query)
+        try await weigh(answered.meta, of: answered.query)
         switch answered.rows {
         case .here(let response, let chunk, let offset):
             page = Page(response: response, asked: firstPage, meta: answered.meta, chunk: chunk, chunkOffset: offset)
@@ -133,30 +141,52 @@ package final class WindowRows {
         }
     }
 
+    /// Takes over the columns, and what the answer says of the rows as a whole.
     private func accept(_ meta: ResultMeta, of query: KnownQuery) throws {
         if let problem = meta.fieldsProblem ?? (meta.fields.isEmpty ? "the answer describes no fields" : nil) {
             throw ExtractionError(
-                .unsupported, "the columns of the result cannot be told: \(problem)", requestID: meta.requestID)
+                .unsupported,
+                "the columns of the result cannot be told: \(problem); ask for plain fields, without pivot or comparison",
+                requestID: meta.requestID
+            )
         }
         if fields.isEmpty { fields = meta.fields }
         guard fields == meta.fields else {
             throw ExtractionError(
-                .incomplete, "two queries of one window answered with different columns; run it again",
-                requestID: meta.requestID)
+                .incomplete,
+                "two queries of one window answered with different columns; run it again",
+                requestID: meta.requestID
+            )
         }
         known.fetchedAt = min(known.fetchedAt, query.sentAt, meta.cacheTime ?? query.sentAt)
         known.cacheTime = [known.cacheTime, meta.cacheTime].compactMap { $0 }.min()
         known.isSampled = known.isSampled || meta.isSampled
         known.scheduleIDs.append(query.scheduleID)
         if let id = meta.requestID { known.requestIDs.append(id) }
-        _ = paging.announce(meta.totalRows)
-        if let total = paging.total { try judgeCut(total) }
+    }
+
+    /// Judges a result by the number of rows it announces, before any of them is read.
+    private func weigh(_ meta: ResultMeta, of query: KnownQuery) async throws {
+        if fields.isEmpty { fields = meta.fields }
+        paging = Paging(pageRows: extractor.pageLimit, headerCounted: extractor.headerCounted)
+        guard paging.announce(meta.totalRows), let announced = paging.announced else { return }
+        if paging.headerCounted == .unknown, [announced, announced - 1].contains(where: mayBeCut) {
+            // Worth a request: else all rows of a result that was cut would be read in vain.
+            let rows = try await rowsBehind(announced - 1, of: query)
+            paging.headerAnswered(rows: rows)
+            extractor.noteHeader(paging.headerCounted)
+        }
+        if let total = paging.total { try judge(total) }
+    }
+
+    private var query: KnownQuery {
+        tree[leaf].query ?? KnownQuery(part: tree[leaf].part, scheduleID: "", sentAt: extractor.now())
     }
 
     // MARK: Pages
 
     /// Reads on in the open page; nil where it ended or has no whole batch yet.
-    private func readPage() async throws -> Batch? {
+    private func readPage() async throws -> (batch: Batch, rejects: Rejects)? {
         reader.schema = schema
         guard let open = page else { return nil }
         var chunk = open.chunk
@@ -164,7 +194,8 @@ package final class WindowRows {
         guard let chunk else { return try await endPage() }
         var offset = open.chunkOffset
         page?.chunk = chunk
-        while let event = try chunk.withBytes({ bytes throws(ReadError) in try reader.next(from: bytes, at: &offset) }) {
+        while let event = try chunk.withBytes({ bytes throws(ReadError) in try reader.next(from: bytes, at: &offset) })
+        {
             page?.chunkOffset = offset
             if let batch = try take(event) { return batch }
         }
@@ -174,7 +205,7 @@ package final class WindowRows {
     }
 
     /// The body of the open page is complete: what is left of it, then the step to the next page.
-    private func endPage() async throws -> Batch? {
+    private func endPage() async throws -> (batch: Batch, rejects: Rejects)? {
         while true {
             let event = try reader.finish()
             guard case .end(let body) = event else {
@@ -182,75 +213,89 @@ package final class WindowRows {
                 continue
             }
             guard let ended = page else { return nil }
-            guard body.hasData else {
+            // Where no total is known, a page is the last because it says so by its rows: none at all say nothing.
+            guard ended.response.status != 202, body.hasData || paging.announced != nil else {
                 throw ended.response.violation("a page came without rows", isTransient: true)
             }
             page = nil
             guard paging.announce(ended.meta?.totalRows) else {
-                throw ReadAgain(cause: .contradiction("the announced number of rows changed between two pages"))
+                throw contradiction("the announced number of rows changed between two pages")
             }
-            try judgeRepeated(body)
+            try judgeRepeated(body, of: ended)
             if body.rowCount > 0 { resumes = 0 }
             try await follow(
-                paging.pageEnded(rows: body.rowCount, asked: ended.asked, hasNextPage: ended.meta?.hasNextPage ?? false))
+                paging.pageEnded(rows: body.rowCount, asked: ended.asked, hasNextPage: ended.meta?.hasNextPage ?? false)
+            )
             return nil
         }
     }
 
-    private func take(_ event: ReadEvent) throws -> Batch? {
+    private func take(_ event: ReadEvent) throws -> (batch: Batch, rejects: Rejects)? {
         switch event {
         case .batch(let batch, let badRows): return take(batch, badRows)
-        case .meta(let bytes): page?.meta = try? ResultMeta(json: bytes)
+        case .meta(let bytes): page?.meta = ResultMeta(json: bytes)
         case .error(let bytes): if let page { throw page.response.error(decoding: bytes) }
         case .rowsBegin, .end: break
         }
         return nil
     }
 
-    private func take(_ batch: Batch, _ badRows: [BadRow]) -> Batch {
-        known.badRows += badRows.map { bad in
-            Reject(row: bad.row, column: schema.columns[bad.column].name, rule: bad.fault.description)
-        }
+    private func take(_ batch: Batch, _ badRows: [BadRow]) -> (batch: Batch, rejects: Rejects) {
         var batch = batch
         batch.schema = schema
-        return batch
+        var rejects = Rejects()
+        for bad in badRows {
+            rejects.append(Reject(row: bad.row, column: schema.columns[bad.column].name, rule: bad.fault.description))
+        }
+        return (batch, rejects)
     }
 
     private func follow(_ step: Paging.Step) async throws {
         switch step {
         case .done: try endLeaf()
-        case .page(let offset, let limit): try await openPage(offset: offset, limit: limit)
+        case .page(let offset, let limit):
+            let seam = tree.repeatedPages.contains(offset) ? reader.lastRow : nil
+            try await openPage(offset: offset, limit: limit, expecting: seam)
         case .proveHeader(let offset):
-            let rows = try await calls.rowsBehind(offset, of: query, schema: schema, leaf: leaf)
+            let rows = try await rowsBehind(offset, of: query)
             try await follow(paging.headerAnswered(rows: rows))
-        case .contradiction(let text): throw ReadAgain(cause: .contradiction(text))
+        case .contradiction(let text): throw contradiction(text)
         }
     }
 
     /// Opens a page of the finished query; one asked for ahead is used where it fits.
+    ///
+    /// - Parameters:
+    ///   - offset: The first row that is new.
+    ///   - limit: How many rows at most.
+    ///   - row: The row before, as sent, where the page is to begin with it so that the seam is compared.
+    /// - Throws: `SupermetricsError`, `ReadAgain`.
     private func openPage(offset: Int, limit: Int, expecting row: [UInt8]? = nil) async throws {
         let early = row == nil ? 0 : 1
         let asked = min(limit + early, Queries.maximumPageRows)
         let response = try await calls.page(of: query, offset: offset - early, limit: asked, leaf: leaf)
         reader.beginBody(expecting: row)
-        page = Page(response: response, asked: asked - early)
+        page = Page(response: response, asked: asked - early, isSeamed: row != nil)
         askAhead(afterAsking: asked - early)
     }
 
     /// Asks for the page after the one just opened, so that it is there when this one has been read.
     private func askAhead(afterAsking asked: Int) {
-        guard paging.expectsMore(afterAsking: asked) else { return }
-        calls.askAhead(of: query, offset: paging.received + asked, limit: extractor.pageLimit)
+        let offset = paging.received + asked
+        guard paging.expectsMore(afterAsking: asked), !tree.repeatedPages.contains(offset) else { return }
+        calls.askAhead(of: query, offset: offset, limit: extractor.pageLimit)
     }
 
-    /// A page broke off or cannot be read: asks for the rest of it, one row early, so that the seam can be compared.
+    /// A page broke off, cannot be read or could not be had: asks for the rest of it, one row early, so that the seam
+    /// can be compared.
     private func resume(after error: any Error) async throws {
-        let read = reader.abandonBody().rowCount
         let broken = page
+        // Without an open page the reader still tells of the one before, whose rows are counted.
+        let read = broken == nil ? 0 : reader.abandonBody().rowCount
         page = nil
-        calls.cancelNextPage()
+        await calls.cancelNextPage()
         if let error = error as? ReadError, error.problem == .firstRowDiffers {
-            throw ReadAgain(cause: .contradiction("a page did not go on where the one before it broke off"))
+            throw contradiction("a page did not go on where the one before it ended")
         }
         if read > 0 { resumes = 0 }
         paging.brokeOff(rows: read)
@@ -260,76 +305,123 @@ package final class WindowRows {
         }
         resumes += 1
         try await extractor.pause(beforeTry: resumes)
-        let seam = paging.received > 0 ? reader.lastRow : nil
         lastPageHash = nil
-        try await openPage(offset: paging.received, limit: extractor.pageLimit, expecting: seam)
+        try await openPage(
+            offset: paging.received,
+            limit: extractor.pageLimit,
+            expecting: paging.received > 0 ? reader.lastRow : nil
+        )
+    }
+
+    /// How many rows there are at `offset`, 0 or 1.
+    private func rowsBehind(_ offset: Int, of query: KnownQuery) async throws -> Int {
+        var tries = 0
+        while true {
+            do {
+                let schema = Schema(fields.map { Column(name: $0.id, type: .text) })
+                let answer = try await calls.rowsBehind(offset, of: query, schema: schema, leaf: leaf)
+                guard paging.announce(answer.total) else {
+                    throw contradiction("the announced number of rows changed between two answers")
+                }
+                return answer.rows
+            } catch let error as SupermetricsError where error.isTransient && tries < Extractor.resumesWithoutProgress {
+                tries += 1
+                try await extractor.pause(beforeTry: tries)
+            }
+        }
     }
 
     // MARK: Judgements
 
+    /// What is known of the header row may have come from the very answer that was wrong.
+    private func contradiction(_ text: String) -> ReadAgain {
+        extractor.forgetHeader()
+        return ReadAgain(cause: .contradiction(text), requestID: known.requestIDs.last)
+    }
+
     /// A leaf ended: what it proved, and whether it may have been cut.
     private func endLeaf() throws {
-        extractor.headerCounted.withLock { if $0 == .unknown { $0 = paging.headerCounted } }
-        try judgeCut(paging.received)
+        extractor.noteHeader(paging.headerCounted)
+        try judge(paging.received)
         tree[leaf].rows = paging.received
-        known.announced = paging.announced.map { _ in (known.announced ?? 0) + (paging.total ?? paging.received) }
+        known.announced += paging.total ?? paging.received
         leaf += 1
     }
 
-    /// Goes on where the result is whole for all that is known, else has it fetched in halves.
-    private func judgeCut(_ count: Int) throws {
-        guard !request.decidesRows || request.query["max_rows"] == nil else { return }
-        let limit = extractor.settings.rowLimit
-        guard extractor.caps.mayBeCut(count, limit: limit, source: request.source) else { return }
-        let part = tree[leaf].part
-        if !request.decidesRows, let halves = part.halves(byDate: hasDays, byAccount: hasAccounts) {
-            throw ReadAgain(cause: .halves(leaf: leaf, count: count, halves.0, halves.1))
+    /// The most rows the user wants; nil for all.
+    private var wantedRows: Int? { request.query["max_rows"]?.intValue }
+
+    /// Whether a result of so many rows may have been cut by the API.
+    private func mayBeCut(_ count: Int) -> Bool {
+        if let wantedRows, count >= wantedRows { return false }
+        return extractor.caps.mayBeCut(count, limit: extractor.settings.rowLimit, source: request.source)
+    }
+
+    /// Whether a result has as many rows as the API returns at most.
+    private func isAtCap(_ count: Int) -> Bool {
+        extractor.caps.isAtCap(count, limit: extractor.settings.rowLimit, source: request.source)
+    }
+
+    /// Judges the current leaf's result by its number of rows; a part's round number means nothing before the rows of
+    /// the other parts are known.
+    private func judge(_ count: Int) throws {
+        if tree.leaves.count == 1 || isAtCap(count) { try judge(count, of: leaf) }
+    }
+
+    /// Goes on where a result is whole for all that is known, else has it fetched in parts.
+    private func judge(_ count: Int, of index: Int) throws {
+        guard mayBeCut(count) else { return }
+        if !request.decidesRows, let pieces = tree[index].part.pieces(byDate: hasDays, byAccount: hasAccounts) {
+            throw ReadAgain(cause: .pieces(leaf: index, count: count, pieces))
         }
-        guard extractor.caps.isAtCap(count, limit: limit, source: request.source) else {
-            known.warnings.append("a result of \(count) rows may have been cut by the API, and cannot be fetched in parts")
+        guard isAtCap(count) else {
+            let doubt = "a result of \(count) rows may have been cut by the API, and cannot be fetched in parts"
+            if !known.warnings.contains(doubt) { known.warnings.append(doubt) }
             return
         }
         throw ExtractionError(
             .incomplete,
             "the result has \(count) rows, as many as the API returns at most, so rows may be missing; ask for fewer"
                 + " accounts or fields, or add a date field and a smaller window size",
-            requestID: known.requestIDs.last)
+            requestID: known.requestIDs.last
+        )
     }
 
-    /// Learns from the halves whether the results they replaced had been cut.
-    private func judgeHalves() throws {
-        for (count, halves) in tree.verdicts {
-            if halves > count {
-                extractor.caps.noteCut(count, source: request.source)
-            } else if halves == count {
-                extractor.caps.noteWhole(count, source: request.source)
-            } else {
-                throw ReadAgain(cause: .shrunk(count: count, halves: halves), requestID: known.requestIDs.last)
+    /// Learns from the parts whether the results they replaced had been cut, and judges each of them by it.
+    private func judgeParts() throws {
+        for verdict in tree.verdicts {
+            switch verdict {
+            case .open: break
+            case .cut(let count): extractor.caps.noteCut(count, source: request.source)
+            case .whole(let count): extractor.caps.noteWhole(count, source: request.source)
+            case .shrunk(let count, let parts):
+                throw ReadAgain(cause: .shrunk(count: count, parts: parts), requestID: known.requestIDs.last)
             }
         }
+        for index in tree.leaves.indices {
+            if let rows = tree[index].rows { try judge(rows, of: index) }
+        }
     }
 
-    /// A page that equals the one before it is read again once; if it stays, the rows are what they are.
-    private func judgeRepeated(_ body: BodyFacts) throws {
+    /// A page that equals the one before it is read again once, its seam compared: then the rows are what they are.
+    private func judgeRepeated(_ body: BodyFacts, of page: Page) throws {
         defer { lastPageHash = body.rowHash }
-        guard body.rowCount > 1, body.rowHash == lastPageHash, !believesRepeats else { return }
-        guard !tree.repeatedPages.contains(paging.received) else {
-            believesRepeats = true
-            return
-        }
+        guard body.rowCount > 1, !page.isSeamed, body.rowHash == lastPageHash else { return }
         throw ReadAgain(cause: .repeated(offset: paging.received), requestID: known.requestIDs.last)
     }
 
     /// Whether rows carry their day, so that a result may be fetched in two halves of its days.
     private var hasDays: Bool { fields.contains { $0.dataType.hasPrefix("string.time.date") } }
 
+    /// Ids, in lower case and without separators, of fields by which every source tells its accounts apart.
+    private static let accountFields: Set = [
+        "account", "accountid", "accountname", "profile", "profileid", "profilename",
+    ]
+
     /// Whether rows carry their account, so that a result may be fetched account by account.
     private var hasAccounts: Bool {
         fields.contains { field in
-            let id = field.id.lowercased()
-            return !field.isMetric && (id.contains("account") || id.contains("profile"))
+            !field.isMetric && Self.accountFields.contains(field.id.lowercased().filter { $0.isLetter || $0.isNumber })
         }
     }
-
-    private var query: KnownQuery { tree[leaf].query ?? KnownQuery(part: tree[leaf].part, scheduleID: "", sentAt: extractor.now()) }
 }

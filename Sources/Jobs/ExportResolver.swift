@@ -33,16 +33,24 @@ struct ExportResolver {
         guard !export.window.perAccount || !accounts.isEmpty else {
             throw JobFileError(
                 "export '\(export.name)': per_account needs the accounts named, and the query names none",
-                at: export.location)
+                at: export.location
+            )
         }
         var made: [any Stage] = []
         for entry in export.stages { made.append(try entry.stage()) }
         let spec = ExportSpec(
             id: ExportID(job: job.renamedFrom ?? job.name, export: export.renamedFrom ?? export.name),
-            name: export.name, query: export.query.withoutDates, range: range, size: size,
-            perAccount: export.window.perAccount, lookback: export.window.lookback, stages: made,
-            naming: export.columns, fingerprint: export.fingerprint.text,
-            rules: rules(of: export))
+            name: export.name,
+            query: export.query.withoutDates,
+            range: range,
+            size: size,
+            perAccount: export.window.perAccount,
+            lookback: export.window.lookback,
+            stages: made,
+            naming: export.columns,
+            fingerprint: export.fingerprint.text,
+            rules: rules(of: export)
+        )
         return Resolved(spec: spec, accounts: accounts)
     }
 
@@ -63,7 +71,8 @@ struct ExportResolver {
         throw JobFileError(
             "export '\(export.name)': windows of a \(size) would cut the rows, because no field holds the date;"
                 + " add a date field, or set window: {size: all}",
-            at: export.location)
+            at: export.location
+        )
     }
 
     // MARK: Accounts
@@ -74,6 +83,15 @@ struct ExportResolver {
         case .none: return []
         case .named(let ids) where !selection.needsResolving: return ids
         case .named(let ids):
+            if export.window.perAccount,
+                let list = ids.first(where: { $0.hasPrefix("list.") && $0 != Self.allAccounts })
+            {
+                throw JobFileError(
+                    "export '\(export.name)': per_account makes each account a window of its own, and only the API knows"
+                        + " those of '\(list)'; name the accounts, or use \(Self.allAccounts) or a pattern",
+                    at: export.location
+                )
+            }
             guard ids.contains(Self.allAccounts) else { return ids }
             return unique(ids.filter { $0 != Self.allAccounts } + (try await listed(for: export).map(\.id)))
         case .matching(let patterns): return try await matching(patterns, export)
@@ -100,7 +118,9 @@ struct ExportResolver {
             guard let pattern = patterns[key]?.textValue else { continue }
             guard let regex = Self.regex(pattern) else {
                 throw JobFileError(
-                    "export '\(export.name)': ds_accounts.\(key) is not a regular expression", at: export.location)
+                    "export '\(export.name)': ds_accounts.\(key) is not a regular expression",
+                    at: export.location
+                )
             }
             accounts = accounts.filter { $0[keyPath: value].firstMatch(of: regex) != nil }
         }
@@ -129,8 +149,11 @@ struct ExportResolver {
 
     private func rules(of export: Export) -> LoadRules {
         LoadRules(
-            onEmpty: export.onEmpty, shrinkLimit: export.onShrink.map { $0.of(1) }, onSampled: export.onSampled,
-            onSchemaChange: export.onSchemaChange)
+            onEmpty: export.onEmpty,
+            shrinkLimit: export.onShrink.map { $0.of(1) },
+            onSampled: export.onSampled,
+            onSchemaChange: export.onSchemaChange
+        )
     }
 }
 

@@ -21,20 +21,28 @@ struct ExportRun {
         var stopsRun = false
         /// Whether the destinations hold anything of what was wanted.
         var holdsSomething = false
+
+        /// Adds a failure; nothing where the error is a cancellation.
+        mutating func note(_ error: any Error) {
+            guard !Task.isCancelled, let failure = Failure(error) else { return }
+            summary.failures.append(failure)
+            stopsRun = stopsRun || Failure.stopsRun(error)
+        }
     }
 
     /// Runs the export into these sinks; never throws, whatever happens is in the outcome.
     func callAsFunction(into sinks: [any Sink]) async -> Outcome {
         let started = resources.now()
         // One order for everyone, or two exports that list the same destinations the other way round wait forever.
-        let ordered = sinks.sorted { ($0.destination) < ($1.destination) }
+        let ordered = sinks.sorted { $0.destination < $1.destination }
         var outcome = Outcome(summary: ExportSummary(name: spec.name, destinations: ordered.map(\.destination)))
-        var open: [(sink: any Sink, run: OpenSink)] = []
+        var leased: [LeasedSink] = []
         do {
-            try await lease(ordered[...], &open, &outcome)
+            try await lease(ordered[...], &leased, &outcome)
         } catch {
-            note(error, in: &outcome)
+            outcome.note(error)
         }
+        outcome.holdsSomething = outcome.holdsSomething || leased.contains(where: \.showsLoads)
         outcome.summary.seconds = resources.now().seconds(since: started)
         resources.report(.exportEnded(export: outcome.summary))
         return outcome
@@ -42,144 +50,195 @@ struct ExportRun {
 
     // MARK: Leases
 
-    /// Takes the lease of every sink, then runs the windows; a sink that cannot be opened is left out, the others load.
+    private enum LeasePhase { case opening, open, ending }
+
+    /// Takes the lease of every sink, then runs the windows; a destination that fails is left out, the others load.
     private func lease(
-        _ sinks: ArraySlice<any Sink>, _ open: inout [(sink: any Sink, run: OpenSink)], _ outcome: inout Outcome
+        _ sinks: ArraySlice<any Sink>,
+        _ leased: inout [LeasedSink],
+        _ outcome: inout Outcome
     ) async throws {
-        guard let sink = sinks.first else {
-            guard !open.isEmpty else { return }
-            return try await run(open, &outcome)
-        }
-        var isOpen = false
+        guard let sink = sinks.first else { return try await run(leased, &outcome) }
+        var phase = LeasePhase.opening
+        var own: LeasedSink?
         let request = RunRequest(
-            export: spec.id, runID: resources.runID, shard: options.plan.shard, waits: options.waits)
+            export: spec.id,
+            runID: resources.runID,
+            shard: options.plan.shard,
+            waits: options.waits
+        )
         do {
             try await sink.withRun(request) { run in
-                isOpen = true
-                open.append((sink, OpenSink(run, commitsAtEnd: sink.scope == .run)))
-                let place = open.count - 1
-                try await lease(sinks.dropFirst(), &open, &outcome)
-                return open[place].run.isComplete
+                phase = .open
+                let opened = LeasedSink(sink, run)
+                own = opened
+                leased.append(opened)
+                try await lease(sinks.dropFirst(), &leased, &outcome)
+                phase = .ending
+                return opened.isComplete
             }
-        } catch let error as SinkError where !isOpen && error.code != .locked {
-            note(error, in: &outcome)
-            try await lease(sinks.dropFirst(), &open, &outcome)
+            own?.noteEnd()
+        } catch let error as SinkError {
+            switch phase {
+            case .opening where error.code == .destination:
+                outcome.note(error)
+                try await lease(sinks.dropFirst(), &leased, &outcome)
+            // The sinks whose leases lie around this one have nothing to do with how it ended.
+            case .ending: outcome.note(error)
+            case .opening, .open: throw error
+            }
         }
     }
 
     // MARK: Windows
 
-    private func run(_ open: [(sink: any Sink, run: OpenSink)], _ outcome: inout Outcome) async throws {
+    private func run(_ leased: [LeasedSink], _ outcome: inout Outcome) async throws {
+        var sinks: [LeasedSink] = []
         var states: [SinkState] = []
-        for (sink, opened) in open {
-            states.append(
-                SinkState(
-                    destination: sink.destination, scope: sink.scope, mode: sink.mode, key: sink.key,
-                    ledger: try await opened.run.ledger()))
+        for sink in leased {
+            let ledger = try await attached(sink, &outcome) { () async throws(SinkError) in try await sink.run.ledger()
+            }
+            guard let ledger else { continue }
+            states.append(SinkState(sink.sink, ledger: ledger))
+            sinks.append(sink)
         }
-        let plan = try Planner.plan(
-            PlannerInput(resolved, now: resources.now(), options: options.plan, sinks: states))
-        for (index, runPlan) in plan.runs.enumerated() {
-            if let runPlan { try await open[index].run.run.begin(runPlan) }
+        guard !sinks.isEmpty else { return }
+        let plan = try Planner.plan(PlannerInput(resolved, now: resources.now(), options: options.plan, sinks: states))
+        for (sink, runPlan) in zip(sinks, plan.runs) {
+            guard let runPlan else { continue }
+            try await attached(sink, &outcome) { () async throws(SinkError) in try await sink.begin(runPlan) }
         }
         outcome.summary.skipped = plan.skips.count
-        outcome.holdsSomething = !plan.skips.isEmpty
+        outcome.holdsSomething = plan.skips.contains(where: \.reason.isHeld)
         resources.report(.planned(export: spec.name, due: plan.fetches.count, skipped: plan.skips.count))
         let attempts = Dictionary(grouping: states.flatMap(\.ledger.attempts), by: \.window.id)
-        let results = await load(plan.fetches, open.map(\.run), attempts, &outcome)
-        conclude(results, plan, open.map(\.run), &outcome)
+        let results = await load(plan.fetches, sinks, attempts, &outcome)
+        conclude(results, plan, sinks, &outcome)
+    }
+
+    /// What `body` comes to with a sink; nil where its destination fails, and then it is left out of the run.
+    @discardableResult
+    private func attached<R>(
+        _ sink: LeasedSink,
+        _ outcome: inout Outcome,
+        _ body: () async throws(SinkError) -> R
+    ) async throws(SinkError) -> R? {
+        do throws(SinkError) {
+            return try await body()
+        } catch {
+            guard error.code == .destination else { throw error }
+            outcome.note(error)
+            sink.detach()
+            return nil
+        }
     }
 
     /// Loads the windows, several at once, until all are done or the run must stop.
     private func load(
-        _ fetches: [WindowFetch], _ sinks: [OpenSink], _ attempts: [WindowID: [Attempt]], _ outcome: inout Outcome
+        _ fetches: [WindowFetch],
+        _ sinks: [LeasedSink],
+        _ attempts: [WindowID: [Attempt]],
+        _ outcome: inout Outcome
     ) async -> [WindowRun.Outcome] {
         var results: [WindowRun.Outcome?] = Array(repeating: nil, count: fetches.count)
         var next = fetches.startIndex
-        let isStopped = Mutex(false)
         await withTaskGroup(of: (Int, WindowRun.Outcome).self) { group in
-            func startNext() -> Bool {
-                guard next < fetches.endIndex, !Task.isCancelled, !isStopped.withLock({ $0 }) else { return false }
-                if let deadline, resources.now() >= deadline { return false }
-                guard sinks.contains(where: { !$0.isDetached }) else { return false }
+            var isStopped = false
+            func startNext() {
+                guard next < fetches.endIndex, !Task.isCancelled, !isStopped else { return }
                 let (index, fetch) = (next, fetches[next])
+                next += 1
                 let known = (attempts[fetch.window.id] ?? []).filter { $0.mayAnswer(fetch, at: resources.now(), spec) }
                 let window = WindowRun(
-                    spec: spec, options: options, resources: resources, fetch: fetch, sinks: sinks, attempts: known)
-                group.addTask { [resources] in
-                    do {
-                        return (index, try await resources.windows.withPermit { await window() })
-                    } catch {
-                        return (index, window.aborted)
+                    spec: spec,
+                    options: options,
+                    resources: resources,
+                    fetch: fetch,
+                    sinks: sinks,
+                    attempts: known
+                )
+                group.addTask { [resources, deadline] in
+                    let result = try? await resources.windows.withPermit { () -> WindowRun.Outcome? in
+                        if let deadline, resources.now() >= deadline { return nil }
+                        return window.isWanted ? await window() : nil
                     }
+                    return (index, result ?? window.untried)
                 }
-                next += 1
-                return true
             }
-            for _ in 0..<resources.windowsAtOnce where startNext() {}
+            for _ in 0..<resources.windowsAtOnce { startNext() }
             while let (index, result) = await group.next() {
                 results[index] = result
                 if result.stopsRun {
-                    isStopped.withLock { $0 = true }
+                    isStopped = true
                     group.cancelAll()
                 }
-                _ = startNext()
+                startNext()
             }
+            outcome.stopsRun = outcome.stopsRun || isStopped
         }
-        outcome.stopsRun = isStopped.withLock { $0 }
-        if let deadline, next < fetches.endIndex, !outcome.stopsRun, resources.now() >= deadline {
+        noteUntried(results.compactMap { $0 }.filter { !$0.wasTried }, sinks, &outcome)
+        return results.compactMap { $0 }
+    }
+
+    /// Says of the windows that never began why they did not; one word does where the run was stopped.
+    private func noteUntried(_ results: [WindowRun.Outcome], _ sinks: [LeasedSink], _ outcome: inout Outcome) {
+        guard !results.isEmpty, !Task.isCancelled, !outcome.stopsRun else { return }
+        let windows = results.map(\.summary.window)
+        let left = windows.count == 1 ? "1 window" : "\(windows.count) windows"
+        guard let deadline, resources.now() >= deadline else {
+            let failed = sinks.filter(\.isDetached).map(\.sink.destination).joined(separator: ", ")
             outcome.summary.failures.append(
                 Failure(
-                    .source, "--max-minutes is over with \(fetches.endIndex - next) windows left; run again to go on",
-                    windows: fetches[next...].map(\.window.description)))
+                    .destination,
+                    "\(left) not tried, because \(failed) had failed before; cure that and run again",
+                    windows: windows
+                )
+            )
+            return
         }
-        return results.compactMap { $0 }
+        outcome.summary.failures.append(
+            Failure(.source, "--max-minutes is over with \(left) left; run again to go on", windows: windows)
+        )
     }
 
     /// Sums up, and tells each sink whether it has every window.
     private func conclude(
-        _ results: [WindowRun.Outcome], _ plan: Plan, _ sinks: [OpenSink], _ outcome: inout Outcome
+        _ results: [WindowRun.Outcome],
+        _ plan: Plan,
+        _ sinks: [LeasedSink],
+        _ outcome: inout Outcome
     ) {
         for result in results {
             outcome.summary.windows.append(result.summary)
+            outcome.summary.warnings += result.warnings
             switch result.summary.state {
             case .done:
                 outcome.summary.done += 1
                 outcome.summary.rows += result.summary.rows
+                outcome.summary.bytes += result.summary.bytes
                 outcome.summary.requests += result.summary.requests
             case .failed: outcome.summary.failed += 1
             case .aborted: break
             }
             for failure in result.failures { add(failure, window: result.summary.window, to: &outcome) }
         }
-        let committed = results.map(\.committed)
         for (index, sink) in sinks.enumerated() {
-            let wanted = plan.fetches.filter { fetch in fetch.targets.contains { $0.sink == index } }.count
-            sink.isComplete = committed.count { $0.contains(index) } == wanted
+            sink.conclude(wanted: plan.fetches.count { fetch in fetch.targets.contains { $0.sink == index } })
         }
-        let isVisible = sinks.indices.contains { index in
-            sinks[index].isComplete || (plan.runs[index] != nil && !sinks[index].commitsAtEnd)
-        }
-        if outcome.summary.done > 0 && isVisible { outcome.holdsSomething = true }
-        if !isVisible { outcome.holdsSomething = false }
     }
 
     /// Adds a failure to those of the same cause.
     private func add(_ failure: Failure, window: String, to outcome: inout Outcome) {
         let same = outcome.summary.failures.firstIndex {
-            $0.kind == failure.kind && $0.cause == failure.cause
+            $0.kind == failure.kind && $0.cause == failure.cause && !$0.windows.isEmpty
         }
         if let same {
             outcome.summary.failures[same].windows.append(window)
         } else {
-            outcome.summary.failures.append(Failure(failure.kind, failure.message, windows: [window]))
+            var failure = failure
+            failure.windows = [window]
+            outcome.summary.failures.append(failure)
         }
-    }
-
-    private func note(_ error: any Error, in outcome: inout Outcome) {
-        guard !Task.isCancelled, let failure = Failure(error) else { return }
-        outcome.summary.failures.append(failure)
-        outcome.stopsRun = outcome.stopsRun || Failure.stopsRun(error)
     }
 }
 
@@ -191,7 +250,12 @@ extension Attempt {
     }
 }
 
-extension Failure {
-    /// The message without its request id, by which failures of one cause are told to be the same.
-    fileprivate var cause: Substring { message.prefix { $0 != "(" } }
+extension SkipReason {
+    /// Whether the destination holds the window, or an unfinished run of it.
+    fileprivate var isHeld: Bool {
+        switch self {
+        case .settled, .acceptedStale, .appendLoaded, .staged: true
+        case .appendWaits: false
+        }
+    }
 }

@@ -27,9 +27,19 @@ package struct ExportSpec: Sendable {
     /// What a load must satisfy before it commits.
     package var rules: LoadRules
 
+    /// An export with these settings; what is left out has the job file's defaults.
     package init(
-        id: ExportID, name: String, query: JSONObject, range: DateRange?, size: WindowSize, perAccount: Bool = false, lookback: Int,
-        stages: [any Stage] = [], naming: ColumnNaming = .snakeCase, fingerprint: String, rules: LoadRules = LoadRules()
+        id: ExportID,
+        name: String,
+        query: JSONObject,
+        range: DateRange?,
+        size: WindowSize,
+        perAccount: Bool = false,
+        lookback: Int,
+        stages: [any Stage] = [],
+        naming: ColumnNaming = .snakeCase,
+        fingerprint: String,
+        rules: LoadRules = LoadRules()
     ) {
         self.id = id
         self.name = name

@@ -4,12 +4,17 @@ import SupermetricsAPI
 
 /// One thing `check` looked at.
 package struct CheckFinding: Sendable {
+    /// How it was found.
     package enum State: Sendable, Equatable {
+        /// In order.
         case fine
+        /// The job can run all the same.
         case warning
+        /// The job cannot run, and would fail for this.
         case failure(FailureKind)
     }
 
+    /// How it was found.
     package var state: State
     /// What was looked at and what was found, with the cure where something is wrong.
     package var text: String
@@ -21,10 +26,11 @@ extension JobRun {
     /// Every finding is handed to `found` as soon as it is there; nothing is loaded and no query is run.
     package func check(_ found: (CheckFinding) -> Void) async throws {
         let exports = try wantedExports()
-        try await withSupermetricsClient(job.api.configuration(credential, clock: clock, report: report)) { client in
+        try await withSupermetricsClient(configuration) { client in
             for export in exports {
                 for finding in await checkSource(of: export, client) { found(finding) }
-                for entry in export.into { found(await checkDestination(entry, export, client)) }
+                let spec = try? await ExportResolver(job: job, client: client, now: now).resolve(export).spec
+                for entry in export.into { found(await checkDestination(entry, export, spec)) }
             }
         }
     }
@@ -41,7 +47,10 @@ extension JobRun {
                     let nearest = NearestName.hint(for: id, in: accounts, called: "accounts")
                     findings.append(
                         CheckFinding(
-                            state: .failure(.usage), text: "\(place): no login reaches account '\(id)'\(nearest)"))
+                            state: .failure(.usage),
+                            text: "\(place): no login reaches account '\(id)'\(nearest)"
+                        )
+                    )
                 }
             }
             return findings.isEmpty
@@ -62,11 +71,14 @@ extension JobRun {
                 findings.append(
                     CheckFinding(
                         state: .failure(.usage),
-                        text: "\(place): \(export.query.dsID) has no field '\(id)'\(nearest)"))
+                        text: "\(place): \(export.query.dsID) has no field '\(id)'\(nearest)"
+                    )
+                )
                 continue
             }
             landed.append(
-                LandedField(id: id, dataType: field.dataType ?? "", isMetric: field.fieldType == "met"))
+                LandedField(id: id, dataType: field.dataType ?? "", isMetric: field.fieldType == "met")
+            )
         }
         guard findings.isEmpty else { return findings }
         do throws(StageError) {
@@ -81,12 +93,12 @@ extension JobRun {
     }
 
     private func checkDestination(
-        _ entry: SinkEntry, _ export: Export, _ client: SupermetricsClient
+        _ entry: SinkEntry,
+        _ export: Export,
+        _ spec: ExportSpec?
     ) async -> CheckFinding {
         let place = "export '\(export.name)'"
         do {
-            let resolver = ExportResolver(job: job, client: client, now: now)
-            let spec = try? await resolver.resolve(export).spec
             let resolved = spec.map { entry.withPath(of: $0, chosen: nil) } ?? entry
             return try await withSinks([resolved], installed: installed) { sinks in
                 var notes: [String] = []
@@ -97,7 +109,9 @@ extension JobRun {
                 let name = sinks.map(\.destination).joined(separator: ", ")
                 guard notes.isEmpty else {
                     return CheckFinding(
-                        state: .warning, text: "\(place): \(name): \(notes.joined(separator: "; "))")
+                        state: .warning,
+                        text: "\(place): \(name): \(notes.joined(separator: "; "))"
+                    )
                 }
                 return CheckFinding(state: .fine, text: "\(place): \(name) can be written")
             }

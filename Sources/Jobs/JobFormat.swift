@@ -24,7 +24,11 @@ enum JobFormat {
             Field("path_prefix", .text, "put before the paths of queries: /enterprise/v2 or /v2; default none"),
             Field("requests_per_second", .positive, "most requests per second; default 20"),
             Field("concurrent_queries", .whole(1...1000), "most queries at once; default 4"),
-            Field("page_rows", .whole(1...1_000_000), "rows of the first page, at most 100000 of the next; default 100000"),
+            Field(
+                "page_rows",
+                .whole(1...1_000_000),
+                "rows of the first page, at most 100000 of the next; default 100000"
+            ),
             Field("row_limit", .whole(1...1_000_000), "a result this long counts as cut; default 1000000"),
             Field("connect_timeout", .notation(.duration), "default 10s"),
             Field("idle_timeout", .notation(.duration), "longest wait for the next byte; default 60s"),

@@ -8,7 +8,9 @@ package struct ExportPlan: Sendable, Encodable {
     package struct Line: Sendable, Encodable {
         /// `fetch` or `skip`.
         package var action: String
+        /// The window, as a person reads it.
         package var window: String
+        /// Its id in every sink.
         package var id: WindowID
         /// The days that would be asked for; nil for a window left alone.
         package var days: DateRange?
@@ -18,11 +20,15 @@ package struct ExportPlan: Sendable, Encodable {
         package var because: String
     }
 
+    /// The export's name.
     package var export: String
+    /// Where its rows land, as a user names it.
     package var destinations: [String]
+    /// The windows of the run, in row order.
     package var windows: [Line]
     /// Windows that would be fetched.
     package var due: Int
+    /// Windows that would be left alone.
     package var skipped: Int
     /// Requests that is at the least.
     package var requests: Int
@@ -52,7 +58,7 @@ extension JobRun {
     ///   for.
     package func plan() async throws -> [ExportPlan] {
         let exports = try wantedExports()
-        return try await withSupermetricsClient(job.api.configuration(credential, clock: clock, report: report)) {
+        return try await withSupermetricsClient(configuration) {
             client in
             var plans: [ExportPlan] = []
             for export in exports { plans.append(try await plan(export, client)) }
@@ -68,8 +74,13 @@ extension JobRun {
             for sink in sinks {
                 states.append(
                     SinkState(
-                        destination: sink.destination, scope: sink.scope, mode: sink.mode, key: sink.key,
-                        ledger: try await sink.ledger(of: resolved.spec.id)))
+                        destination: sink.destination,
+                        scope: sink.scope,
+                        mode: sink.mode,
+                        key: sink.key,
+                        ledger: try await sink.ledger(of: resolved.spec.id)
+                    )
+                )
             }
             let input = PlannerInput(resolved, now: now(), options: options.plan, sinks: states)
             let plan = try Planner.plan(input)
@@ -78,29 +89,48 @@ extension JobRun {
     }
 
     private func describe(
-        _ plan: Plan, of export: Export, _ estimate: PlanEstimate, _ sinks: [any Sink]
+        _ plan: Plan,
+        of export: Export,
+        _ estimate: PlanEstimate,
+        _ sinks: [any Sink]
     ) -> ExportPlan {
         let lines = plan.decisions.map { decision in
             switch decision {
             case .fetch(let fetch):
                 ExportPlan.Line(
-                    action: "fetch", window: fetch.window.description, id: fetch.window.id, days: fetch.days,
+                    action: "fetch",
+                    window: fetch.window.description,
+                    id: fetch.window.id,
+                    days: fetch.days,
                     reason: fetch.targets.first?.reason.code ?? "",
-                    because: fetch.targets.first?.reason.description ?? "")
+                    because: fetch.targets.first?.reason.description ?? ""
+                )
             case .skip(let skip):
                 ExportPlan.Line(
-                    action: "skip", window: skip.window.description, id: skip.window.id, days: nil,
-                    reason: skip.reason.code, because: skip.reason.description)
+                    action: "skip",
+                    window: skip.window.description,
+                    id: skip.window.id,
+                    days: nil,
+                    reason: skip.reason.code,
+                    because: skip.reason.description
+                )
             }
         }
         let quick = Double(estimate.requests) / job.api.requestsPerSecond
         // A query that is answered at once still takes about a second of the platform's time.
         let queries = Double(estimate.fetches) / Double(job.api.concurrentQueries)
         return ExportPlan(
-            export: export.name, destinations: sinks.map(\.destination), windows: lines, due: plan.fetches.count,
-            skipped: plan.skips.count, requests: estimate.requests, rows: estimate.rows, seconds: max(quick, queries),
+            export: export.name,
+            destinations: sinks.map(\.destination),
+            windows: lines,
+            due: plan.fetches.count,
+            skipped: plan.skips.count,
+            requests: estimate.requests,
+            rows: estimate.rows,
+            seconds: max(quick, queries),
             monthlyRowShare: estimate.rows.map { Double($0) / Self.monthlyRows },
-            kept: plan.outside.map { "window \($0)" } + plan.removedAccounts.map { "account \($0)" })
+            kept: plan.outside.map { "window \($0)" } + plan.removedAccounts.map { "account \($0)" }
+        )
     }
 }
 
@@ -109,8 +139,16 @@ extension PlannerInput {
     init(_ resolved: ExportResolver.Resolved, now: Timestamp, options: PlanOptions, sinks: [SinkState]) {
         let spec = resolved.spec
         self.init(
-            export: spec.id, size: spec.size, perAccount: spec.perAccount, range: spec.range,
-            accounts: resolved.accounts, lookback: spec.lookback, fingerprint: spec.fingerprint, now: now,
-            options: options, sinks: sinks)
+            export: spec.id,
+            size: spec.size,
+            perAccount: spec.perAccount,
+            range: spec.range,
+            accounts: resolved.accounts,
+            lookback: spec.lookback,
+            fingerprint: spec.fingerprint,
+            now: now,
+            options: options,
+            sinks: sinks
+        )
     }
 }

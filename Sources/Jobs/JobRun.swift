@@ -23,9 +23,14 @@ package struct JobRun: Sendable {
     /// The time of day.
     package var now: @Sendable () -> Timestamp
 
+    /// A run of `job`; by default on this machine's clock and cores, telling nobody.
     package init(
-        job: Job, installed: [any Sink.Type], options: RunOptions, credential: Credential,
-        cores: Int = ProcessInfo.processInfo.activeProcessorCount, clock: any Clock<Duration> = ContinuousClock(),
+        job: Job,
+        installed: [any Sink.Type],
+        options: RunOptions,
+        credential: Credential,
+        cores: Int = ProcessInfo.processInfo.activeProcessorCount,
+        clock: any Clock<Duration> = ContinuousClock(),
         now: @escaping @Sendable () -> Timestamp = { Timestamp.now },
         report: @escaping @Sendable (RunEvent) -> Void = { _ in }
     ) {
@@ -43,23 +48,44 @@ package struct JobRun: Sendable {
     package func run() async -> RunSummary {
         let startedAt = now()
         var summary = RunSummary(
-            runID: RunID.make(now: startedAt), job: job.name, startedAt: startedAt, endedAt: startedAt, exports: [],
-            failures: [], exitCode: 0)
+            runID: RunID.make(now: startedAt),
+            job: job.name,
+            startedAt: startedAt,
+            endedAt: startedAt,
+            exports: [],
+            failures: [],
+            exitCode: 0
+        )
         var holdsSomething = false
         do {
             let exports = try wantedExports()
-            try await withSupermetricsClient(job.api.configuration(credential, clock: clock, report: report)) {
-                client in
+            try await withSupermetricsClient(configuration) { client in
                 let resources = resources(client, runID: summary.runID)
                 (summary.exports, holdsSomething) = await run(exports, resources, startedAt)
             }
         } catch {
-            if let failure = Failure(error) { summary.failures.append(failure) }
+            if !Task.isCancelled, let failure = Failure(error) { summary.failures.append(failure) }
         }
         summary.endedAt = now()
         summary.exitCode = FailureKind.exitCode(
-            failures: summary.allFailures.map(\.kind), somethingLoaded: holdsSomething)
+            failures: summary.allFailures.map(\.kind),
+            somethingLoaded: holdsSomething
+        )
         return summary
+    }
+
+    /// Windows that load at once.
+    private var loadsAtOnce: Int { max(2, cores) }
+
+    /// Windows under way at once: those that query and those that load.
+    private var windowsAtOnce: Int { job.api.concurrentQueries + loadsAtOnce }
+
+    /// How the client is set up for a run.
+    var configuration: SupermetricsClient.Configuration {
+        var configuration = job.api.configuration(credential, clock: clock, report: report)
+        // Each window may have an answer open and the next page asked for; a few more are asked for fields and accounts.
+        configuration.connections = windowsAtOnce * 2 + 8
+        return configuration
     }
 
     /// The exports asked for.
@@ -70,7 +96,8 @@ package struct JobRun: Sendable {
             let names = job.exports.map(\.name)
             throw JobFileError(
                 "there is no export '\(name)'\(NearestName.hint(for: name, in: names, called: "exports"))",
-                at: JobLocation("--export"))
+                at: JobLocation("--export")
+            )
         }
         guard job.unsupported.isEmpty else { throw JobFileError(job.unsupported) }
         return job.exports.filter { options.exports.isEmpty || options.exports.contains($0.name) }
@@ -83,20 +110,32 @@ package struct JobRun: Sendable {
         settings.queryTimeout = job.api.queryTimeout
         settings.pollInterval = job.api.pollInterval
         settings.serverWait = min(settings.serverWait, job.api.idleTimeout / 2)
-        let loads = max(2, cores)
         return RunResources(
             runID: runID,
             extractor: Extractor(
-                client: client, settings: settings, queries: ConcurrencyGate(permits: job.api.concurrentQueries),
-                clock: clock, now: now),
-            client: client, windows: ConcurrencyGate(permits: job.api.concurrentQueries + loads),
-            windowsAtOnce: job.api.concurrentQueries + loads, loads: ConcurrencyGate(permits: loads),
-            spare: SpareBatches(cores), maxAttempts: job.api.maxAttempts, now: now, report: report)
+                client: client,
+                settings: settings,
+                queries: ConcurrencyGate(permits: job.api.concurrentQueries),
+                clock: clock,
+                now: now
+            ),
+            client: client,
+            windows: ConcurrencyGate(permits: windowsAtOnce),
+            windowsAtOnce: windowsAtOnce,
+            loads: ConcurrencyGate(permits: loadsAtOnce),
+            spare: SpareBatches(cores),
+            maxAttempts: job.api.maxAttempts,
+            clock: clock,
+            now: now,
+            report: report
+        )
     }
 
     /// Runs the exports side by side; the first failure that every other would meet too stops all.
     private func run(
-        _ exports: [Export], _ resources: RunResources, _ startedAt: Timestamp
+        _ exports: [Export],
+        _ resources: RunResources,
+        _ startedAt: Timestamp
     ) async -> ([ExportSummary], holdsSomething: Bool) {
         let deadline = options.maxMinutes.map { startedAt.adding(seconds: Int($0 * 60)) }
         var outcomes: [ExportRun.Outcome?] = Array(repeating: nil, count: exports.count)
@@ -117,16 +156,14 @@ package struct JobRun: Sendable {
         do {
             let resolved = try await ExportResolver(job: job, client: resources.client, now: now).resolve(export)
             let entries = export.into.map { $0.withPath(of: resolved.spec, chosen: options.plan.chosen) }
-            try await withSinks(entries, installed: installed) { sinks in
-                let run = ExportRun(
-                    resolved: resolved, options: options, resources: resources, deadline: deadline)
+            var unopened: [any Error] = []
+            try await withSinks(entries, installed: installed, leavingOut: { unopened.append($0) }) { sinks in
+                let run = ExportRun(resolved: resolved, options: options, resources: resources, deadline: deadline)
                 outcome = await run(into: sinks)
             }
+            for error in unopened { outcome.note(error) }
         } catch {
-            if !Task.isCancelled, let failure = Failure(error) {
-                outcome.summary.failures.append(failure)
-                outcome.stopsRun = Failure.stopsRun(error)
-            }
+            outcome.note(error)
         }
         return outcome
     }
@@ -140,7 +177,10 @@ extension Timestamp {
 extension SinkEntry {
     /// The entry with `{export}`, `{start_date}` and `{end_date}` in its path filled in.
     ///
-    /// - Parameter chosen: The days whose windows this run is about; nil for all that the export wants.
+    /// - Parameters:
+    ///   - spec: The export.
+    ///   - chosen: The days whose windows this run is about; nil for all that the export wants.
+    /// - Returns: The entry with a path of its own.
     func withPath(of spec: ExportSpec, chosen: DateRange?) -> SinkEntry {
         var entry = self
         let days = spec.range.flatMap { range in chosen.flatMap(range.intersection) ?? range }
@@ -169,7 +209,8 @@ extension JobNode {
 extension APISettings {
     /// How the client is set up for a run.
     package func configuration(
-        _ credential: Credential, clock: any Clock<Duration> = ContinuousClock(),
+        _ credential: Credential,
+        clock: any Clock<Duration> = ContinuousClock(),
         report: @escaping @Sendable (RunEvent) -> Void = { _ in }
     ) -> SupermetricsClient.Configuration {
         var configuration = SupermetricsClient.Configuration(credential: credential)

@@ -11,8 +11,11 @@ package struct LoadRules: Hashable, Sendable {
     /// Columns other than those the window landed with before.
     package var onSchemaChange: SchemaChangeRule
 
+    /// The rules of an export that says nothing about them, or others.
     package init(
-        onEmpty: EmptyRule? = nil, shrinkLimit: Double? = 0.5, onSampled: SampledRule = .warn,
+        onEmpty: EmptyRule? = nil,
+        shrinkLimit: Double? = 0.5,
+        onSampled: SampledRule = .warn,
         onSchemaChange: SchemaChangeRule = .fail
     ) {
         self.onEmpty = onEmpty
@@ -41,19 +44,23 @@ package struct LoadRules: Hashable, Sendable {
             case .fail:
                 throw Refusal(
                     "\(text); the old data stay: check the account and its login, then allow it with --allow-shrink"
-                        + " or on_empty: allow")
+                        + " or on_empty: allow"
+                )
             }
         }
         if let shrinkLimit, before >= 100, Double(before - loaded) > shrinkLimit * Double(before) {
             throw Refusal(
                 "\(loaded) rows came where \(before) were loaded before, a loss of more than"
                     + " \(Int((shrinkLimit * 100).rounded()))%; the old data stay: check the account, then allow it with"
-                    + " --allow-shrink or on_shrink")
+                    + " --allow-shrink or on_shrink"
+            )
         }
         return []
     }
 
     /// Judges the columns of a load against those the same window landed with under the same fingerprint.
+    ///
+    /// - Throws: `Refusal` where they differ and the job does not allow it.
     func judge(_ schema: Schema, replacing previous: Checkpoint?, fingerprint: String) throws(Refusal) {
         guard onSchemaChange != .evolve, let previous, previous.schema.columns != schema.columns,
             previous.fingerprint == fingerprint || previous.acceptedFingerprint == fingerprint
@@ -66,14 +73,7 @@ package struct LoadRules: Hashable, Sendable {
         let text = changes.map { "\($0.0): \(list($0.1))" }.joined(separator: "; ")
         throw Refusal(
             "the columns changed (\(text.isEmpty ? "their order" : text)) although the export did not; the old data stay:"
-                + " allow it with on_schema_change: evolve")
+                + " allow it with on_schema_change: evolve"
+        )
     }
-}
-
-/// Why data were refused although they could have been loaded; the old data stay.
-package struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What was refused, why, and what to do; never a row's value.
-    package var description: String
-
-    init(_ description: String) { self.description = description }
 }

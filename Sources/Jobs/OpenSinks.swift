@@ -48,6 +48,7 @@ extension JobNode {
 /// - Parameters:
 ///   - entries: The entries of `into:`, in the order of the job.
 ///   - installed: The kinds of destinations there are.
+///   - leaveOut: Told why a destination cannot be reached, which then is not among the sinks; nil to fail instead.
 ///   - body: Uses the sinks, in the order of the entries.
 /// - Returns: What `body` returns.
 /// - Throws: `JobFileError` where an entry's options cannot be read, what a sink throws when it cannot be opened, else
@@ -55,14 +56,16 @@ extension JobNode {
 package func withSinks<R>(
     _ entries: [SinkEntry],
     installed: [any Sink.Type],
+    leavingOut leaveOut: ((SinkError) -> Void)? = nil,
     _ body: ([any Sink]) async throws -> R
 ) async throws -> R {
-    try await openSinks(entries[...], installed, opened: [], body)
+    try await openSinks(entries[...], installed, leaveOut, opened: [], body)
 }
 
 private func openSinks<R>(
     _ entries: ArraySlice<SinkEntry>,
     _ installed: [any Sink.Type],
+    _ leaveOut: ((SinkError) -> Void)?,
     opened: [any Sink],
     _ body: ([any Sink]) async throws -> R
 ) async throws -> R {
@@ -70,10 +73,18 @@ private func openSinks<R>(
     guard let type = installed.first(where: { $0.kind == entry.kind }) else {
         throw JobFileError("this build of sluice has no '\(entry.kind)' destination", at: entry.location)
     }
+    var isOpen = false
     func open<S: Sink>(_ type: S.Type) async throws -> R {
         try await S.withSink(try SinkOptionsDecoder.decode(entry, for: type)) { sink in
-            try await openSinks(entries.dropFirst(), installed, opened: opened + [sink], body)
+            isOpen = true
+            return try await openSinks(entries.dropFirst(), installed, leaveOut, opened: opened + [sink], body)
         }
     }
-    return try await open(type)
+    do {
+        return try await open(type)
+    } catch let error as SinkError where !isOpen && error.code == .destination {
+        guard let leaveOut else { throw error }
+        leaveOut(error)
+        return try await openSinks(entries.dropFirst(), installed, leaveOut, opened: opened, body)
+    }
 }

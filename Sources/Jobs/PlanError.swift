@@ -18,8 +18,6 @@ package enum PlanError: Error, Hashable, Sendable {
     case partOfWhole(ExportID, destination: String, option: String)
     /// Each account is to be a window of its own, and there is none.
     case noAccounts(ExportID)
-    /// No window holds a day of those chosen.
-    case nothingChosen(ExportID, chosen: DateRange, range: DateRange)
 }
 
 extension PlanError: CustomStringConvertible {
@@ -55,9 +53,6 @@ extension PlanError: CustomStringConvertible {
         case .noAccounts(let export):
             return "\(export): per_account makes each account a window of its own, and ds_accounts gives none; "
                 + "name at least one account"
-        case .nothingChosen(let export, let chosen, let range):
-            return "\(export): no window of \(range) holds a day of \(chosen); "
-                + "--start-date and --end-date choose among the windows of the job's own range"
         }
     }
 

@@ -8,18 +8,12 @@ package enum Planner {
     package static func plan(_ input: PlannerInput) throws(PlanError) -> Plan {
         let wanted = input.wanted
         guard !wanted.isEmpty else { throw .noAccounts(input.export) }
-        if let chosen = input.options.chosen, let range = input.range,
-            !wanted.contains(where: { $0.window.cell.meets(chosen) })
-        {
-            throw .nothingChosen(input.export, chosen: chosen, range: range)
-        }
         if input.options.reload != .none, !input.sinks.isEmpty, input.sinks.allSatisfy({ $0.mode == .append }) {
             throw .appendReload(input.export)
         }
-        let failed = failedWindows(input.sinks)
         var rules: [SinkRules] = []
         for sink in input.sinks {
-            rules.append(try SinkRules(sink, input, wanted: wanted, failed: failed))
+            rules.append(try SinkRules(sink, input, wanted: wanted))
         }
         return Plan(
             decisions: try decisions(rules, input),
@@ -27,11 +21,6 @@ package enum Planner {
             outside: outside(rules),
             removedAccounts: removedAccounts(rules, input)
         )
-    }
-
-    /// The windows that failed and have not been loaded since: a commit drops the notes of its window.
-    private static func failedWindows(_ sinks: [SinkState]) -> Set<WindowID> {
-        Set(sinks.flatMap(\.ledger.attempts).lazy.filter { $0.failure != nil }.map(\.window.id))
     }
 }
 
@@ -70,7 +59,15 @@ extension Planner {
         guard stale.isEmpty else { throw .stale(input.export, stale.sorted(), reloadable: reloadable) }
         let attempts = attemptsToTakeOver(input)
         return needs.sorted { $0.key < $1.key }.flatMap { window, needs in
-            let fetches = fetches(of: window, needs, input, attempts: attempts[window.id] ?? [])
+            let covered = rules.lazy.filter { $0.role == .windows }
+                .map { $0.sink.ledger.checkpoints[window.id]?.covers }
+            let fetches = fetches(
+                of: window,
+                needs,
+                covered: DateRange.hull(covered),
+                input,
+                attempts: attempts[window.id] ?? []
+            )
             guard fetches.isEmpty else { return fetches.map(Plan.Decision.fetch) }
             let reasons = needs.lazy.compactMap { need -> SkipReason? in
                 switch need.verdict {
@@ -90,10 +87,10 @@ extension Planner {
     private static func fetches(
         of window: Window,
         _ needs: [Need],
+        covered: DateRange?,
         _ input: PlannerInput,
         attempts: [Attempt]
     ) -> [WindowFetch] {
-        let covered = DateRange.hull(needs.lazy.filter { $0.role == .windows }.map(\.held?.covers))
         var groups: [(days: DateRange?, targets: [WindowFetch.Target])] = []
         for need in needs {
             guard case .load(let reason) = need.verdict else { continue }

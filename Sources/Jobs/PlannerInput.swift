@@ -66,9 +66,9 @@ package struct PlanOptions: Hashable, Sendable {
     package var reload: Reload
     /// Whether rows loaded under another fingerprint are kept as they are.
     package var acceptStale: Bool
-    /// Whether only windows that failed and have not been loaded since are of interest.
+    /// Whether each sink takes only windows that failed for it and that it has not loaded since.
     package var onlyFailed: Bool
-    /// Only windows whose cell holds one of these days; the windows themselves stay whole.
+    /// Only windows whose cell holds one of these days, which may be none; the windows themselves stay whole.
     package var chosen: DateRange?
     /// Only windows of this part.
     package var shard: Shard?

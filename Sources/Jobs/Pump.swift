@@ -7,6 +7,7 @@ import Synchronization
 package final class SpareBatches: Sendable {
     private let free: Mutex<Int>
 
+    /// A pool of so many.
     package init(_ count: Int) { free = Mutex(count) }
 
     func tryTake() -> Bool {
@@ -18,6 +19,9 @@ package final class SpareBatches: Sendable {
     }
 
     func give(_ count: Int = 1) { free.withLock { $0 += count } }
+
+    /// How many nobody has.
+    var left: Int { free.withLock { $0 } }
 }
 
 /// Hands its value over once, so that the child task that changes it holds the only reference and copies nothing.
@@ -32,7 +36,12 @@ private final class Handover<Value: Sendable>: Sendable {
 /// What the rows of a window came to on their way through the stages into the sinks.
 struct Pumped: Sendable {
     var loaded = 0
-    var rejects: [Reject] = []
+    /// Bytes written to the destination, compressed where it is; of the first destination where there are several.
+    var bytes = 0
+    /// How many rows could not be read or converted.
+    var rejected = 0
+    /// The first of them; the others are only counted, or they would take memory without limit.
+    var firstReject: Reject?
 }
 
 /// Takes batches through the stages into the lanes of a window, several at once, written in row order.
@@ -44,7 +53,7 @@ struct Pump {
     /// Told the number of rows of every block written.
     let wrote: @Sendable (Int) -> Void
 
-    /// A batch on its way: a block per lane, and what the stages rejected.
+    /// A batch on its way: a block per lane, and what was rejected of it.
     private struct Rendered: Sendable {
         var index: Int
         var rowCount: Int
@@ -54,9 +63,10 @@ struct Pump {
 
     /// Runs until `next` returns nil.
     ///
-    /// - Throws: What `next` or a stage throws; the failure of the first lane once every lane has failed;
-    ///   `CancellationError`.
-    func run(_ next: () async throws -> Batch?) async throws -> Pumped {
+    /// - Parameter next: The next batch, and the rows of it that were left out while it was read.
+    /// - Returns: What was loaded and what was not.
+    /// - Throws: What `next` or a stage throws; `NoLaneLeft` once every lane has failed; `CancellationError`.
+    func run(_ next: () async throws -> (batch: Batch, rejects: Rejects)?) async throws -> Pumped {
         var ended = false
         var started = 0
         var written = 0
@@ -67,12 +77,12 @@ struct Pump {
             while true {
                 while !ended, started - written < 2 || spare.tryTake() {
                     started += 1  // before the await, so that a throw gives the spare slot back
-                    guard let batch = try await next() else {
+                    guard let read = try await next() else {
                         if started - written > 2 { spare.give() }
                         (ended, started) = (true, started - 1)
                         break
                     }
-                    start(batch, index: started - 1, in: &group)
+                    start(read.batch, rejects: read.rejects, index: started - 1, in: &group)
                 }
                 guard written < started else { return }
                 while finished[written] == nil, let rendered = try await group.next() {
@@ -80,9 +90,11 @@ struct Pump {
                 }
                 guard let rendered = finished.removeValue(forKey: written) else { return }
                 for (lane, block) in zip(lanes, rendered.blocks) { await lane.write(block) }
-                if lanes.allSatisfy({ $0.failure != nil }), let failure = lanes.first?.failure { throw failure }
+                if lanes.allSatisfy({ $0.failure != nil }) { throw NoLaneLeft() }
                 pumped.loaded += rendered.rowCount
-                pumped.rejects += rendered.rejects.rows
+                pumped.bytes += rendered.blocks.lazy.compactMap { $0?.bytes.count }.first ?? 0
+                pumped.rejected += rendered.rejects.rows.count
+                pumped.firstReject = pumped.firstReject ?? rendered.rejects.rows.first
                 wrote(rendered.rowCount)
                 if started - written > 2 { spare.give() }
                 written += 1
@@ -91,11 +103,16 @@ struct Pump {
         return pumped
     }
 
-    private func start(_ batch: Batch, index: Int, in group: inout ThrowingTaskGroup<Rendered, any Error>) {
+    private func start(
+        _ batch: Batch,
+        rejects: Rejects,
+        index: Int,
+        in group: inout ThrowingTaskGroup<Rendered, any Error>
+    ) {
         let box = Handover(batch)
         group.addTask { [process, lanes] in
             guard var batch = box.take() else { throw CancellationError() }
-            var rejects = Rejects()
+            var rejects = rejects
             try process(&batch, &rejects)
             let blocks = lanes.map { $0.encode(batch) }
             return Rendered(index: index, rowCount: batch.rowCount, blocks: blocks, rejects: rejects)

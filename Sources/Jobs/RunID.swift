@@ -5,7 +5,9 @@ package import PipelineCore
 package enum RunID {
     /// A new id for a run that starts at `now`, lower-case.
     package static func make(
-        now: Timestamp, random: UInt64 = .random(in: 0 ... .max), more: UInt16 = .random(in: 0 ... .max)
+        now: Timestamp,
+        random: UInt64 = .random(in: 0 ... .max),
+        more: UInt16 = .random(in: 0 ... .max)
     ) -> String {
         let time = UInt64(now.milliseconds)
         let words = [

@@ -44,6 +44,8 @@ public struct ExportSummary: Sendable, Encodable {
     public var failed: Int
     /// Rows loaded in this run.
     public var rows: Int
+    /// Bytes of these rows as written, compressed where the destination is; in one destination where there are several.
+    public var bytes: Int
     /// HTTP requests spent on the windows loaded.
     public var requests: Int
     /// Seconds from the export's start to its end.
@@ -59,7 +61,7 @@ public struct ExportSummary: Sendable, Encodable {
     public init(name: String, destinations: [String] = []) {
         self.name = name
         self.destinations = destinations
-        (done, skipped, failed, rows, requests, seconds) = (0, 0, 0, 0, 0, 0)
+        (done, skipped, failed, rows, bytes, requests, seconds) = (0, 0, 0, 0, 0, 0, 0)
         (windows, failures, warnings) = ([], [], [])
     }
 }
@@ -88,6 +90,8 @@ public struct WindowSummary: Sendable, Encodable {
     public var state: State
     /// Rows loaded.
     public var rows: Int
+    /// Bytes of these rows as written.
+    public var bytes: Int
     /// HTTP requests spent.
     public var requests: Int
     /// Seconds from its start to its end.
@@ -98,16 +102,27 @@ public struct WindowSummary: Sendable, Encodable {
 public struct Failure: Sendable, Encodable, Hashable {
     /// What kind of cause it is; decides the exit code.
     public var kind: FailureKind
-    /// What failed, on which input, why, what to do, and the request id.
+    /// What failed, on which input, why, what to do, and the request id; of the first window where there are several.
     public var message: String
     /// The windows it stopped; empty where it stopped the export or the run.
     public var windows: [String]
+    /// The message without what differs from window to window, by which failures of one cause are told to be the same.
+    var cause: String
+
+    enum CodingKeys: String, CodingKey {
+        case kind, message, windows
+    }
 
     /// A failure.
     public init(_ kind: FailureKind, _ message: String, windows: [String] = []) {
+        self.init(kind, message, windows: windows, cause: message)
+    }
+
+    init(_ kind: FailureKind, _ message: String, windows: [String] = [], cause: String) {
         self.kind = kind
         self.message = message
         self.windows = windows
+        self.cause = cause
     }
 }
 

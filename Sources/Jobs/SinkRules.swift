@@ -47,9 +47,8 @@ extension SinkRules {
     ///   - sink: The destination.
     ///   - input: The planner's input.
     ///   - wanted: The windows of the range wanted.
-    ///   - failed: The windows that failed and have not been loaded since.
     /// - Throws: `PlanError` where the destination and the request do not go together.
-    init(_ sink: SinkState, _ input: PlannerInput, wanted: [WantedWindow], failed: Set<WindowID>) throws(PlanError) {
+    init(_ sink: SinkState, _ input: PlannerInput, wanted: [WantedWindow]) throws(PlanError) {
         let layout = Layout(
             size: input.effectiveSize.description,
             perAccount: input.perAccount,
@@ -64,11 +63,12 @@ extension SinkRules {
                 && (options.shard?.contains(wanted.window.id) ?? true)
         }
         if options.onlyFailed {
-            if role == .whole {
-                // A whole fails as a whole: where any part did, all parts are of interest.
-                if !chosen.contains(where: { failed.contains($0.window.id) }) { chosen = [] }
-            } else {
+            let failed = sink.ledger.failed
+            if role != .whole {
                 chosen.removeAll { !failed.contains($0.window.id) }
+            } else if sink.ledger.staged == nil, !chosen.contains(where: { failed.contains($0.window.id) }) {
+                // A whole fails as a whole: it is of interest in all its parts, or not at all.
+                chosen = []
             }
         }
         self.init(
@@ -253,5 +253,12 @@ extension SinkRules {
     private var accepted: [WindowID] {
         guard options.acceptStale else { return [] }
         return chosen.compactMap { if case .accept = verdict($0) { $0.window.id } else { nil } }
+    }
+}
+
+extension Ledger {
+    /// The windows that failed and have not been loaded since: a commit drops the notes of its window.
+    fileprivate var failed: Set<WindowID> {
+        Set(attempts.lazy.filter { $0.failure != nil }.map(\.window.id))
     }
 }

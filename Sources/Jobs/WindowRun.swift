@@ -1,36 +1,8 @@
 import Conversion
 import Extraction
-import Foundation
 import PipelineCore
 import SupermetricsAPI
 import Synchronization
-
-/// One sink under lease, and how often it has failed in this run.
-final class OpenSink: Sendable {
-    /// Failures of a destination after which the run no longer loads into it.
-    static let failuresToDetach = 3
-
-    let run: any SinkRun
-    /// Whether windows become visible only at the end of the run.
-    let commitsAtEnd: Bool
-    private let failures = Mutex(0)
-    private let complete = Mutex(false)
-
-    init(_ run: any SinkRun, commitsAtEnd: Bool) {
-        self.run = run
-        self.commitsAtEnd = commitsAtEnd
-    }
-
-    /// Whether it has every window the run was to load into it.
-    var isComplete: Bool {
-        get { complete.withLock { $0 } }
-        set { complete.withLock { $0 = newValue } }
-    }
-
-    func noteFailure() { failures.withLock { $0 += 1 } }
-
-    var isDetached: Bool { failures.withLock { $0 >= Self.failuresToDetach } }
-}
 
 /// What the windows of a run share.
 struct RunResources: Sendable {
@@ -45,6 +17,7 @@ struct RunResources: Sendable {
     let loads: ConcurrencyGate
     let spare: SpareBatches
     let maxAttempts: Int
+    let clock: any Clock<Duration>
     let now: @Sendable () -> Timestamp
     let report: @Sendable (RunEvent) -> Void
 }
@@ -55,55 +28,81 @@ struct WindowRun {
     let options: RunOptions
     let resources: RunResources
     let fetch: WindowFetch
-    let sinks: [OpenSink]
+    let sinks: [LeasedSink]
     /// Queries for this window, or parts of it, that a run that died left behind.
     let attempts: [Attempt]
 
     /// How often a window is loaded again after a failure of its destinations that may pass.
     private static let reloads = 2
+    /// The pause before the first of these; it doubles.
+    private static let reloadPause = Duration.seconds(1)
 
     /// What a window came to.
     struct Outcome: Sendable {
         var summary: WindowSummary
+        /// Whether it began at all.
+        var wasTried = true
         /// Causes, each with the destination it belongs to where one failed alone.
         var failures: [Failure] = []
+        /// Things worth knowing of a window that was loaded.
+        var warnings: [String] = []
         /// Whether the run must stop.
         var stopsRun = false
         /// The sinks, by place, that committed.
         var committed: Set<Int> = []
     }
 
-    private var name: String { fetch.window.description }
-    private var export: String { spec.name }
-
-    /// The window as it is when it never began.
-    var aborted: Outcome {
-        Outcome(
-            summary: WindowSummary(
-                window: name, id: fetch.window.id, days: fetch.days, reason: reason, state: .aborted, rows: 0,
-                requests: 0, seconds: 0))
+    /// What one reading of the window leaves to tell.
+    private struct Notes {
+        var warnings: [String] = []
+        var bytes = 0
     }
 
+    private var name: String { fetch.window.description }
+    private var export: String { spec.name }
     private var reason: String { fetch.targets.first?.reason.code ?? "" }
+
+    /// Whether a sink is left to load it into.
+    var isWanted: Bool { fetch.targets.contains { !sinks[$0.sink].isDetached } }
+
+    /// The window as it is when it never began.
+    var untried: Outcome {
+        Outcome(
+            summary: WindowSummary(
+                window: name,
+                id: fetch.window.id,
+                days: fetch.days,
+                reason: reason,
+                state: .aborted,
+                rows: 0,
+                bytes: 0,
+                requests: 0,
+                seconds: 0
+            ),
+            wasTried: false
+        )
+    }
 
     /// Loads the window into every sink that needs it; never throws, whatever happens is in the outcome.
     func callAsFunction() async -> Outcome {
         let started = resources.now()
-        var outcome = aborted
+        var outcome = untried
+        outcome.wasTried = true
+        let tally = RequestTally(retries: resources.maxAttempts * 4)
         resources.report(.windowStarted(export: export, window: name, reason: reason))
         do {
-            try await load(&outcome)
+            try await load(&outcome, tally)
         } catch {
-            outcome.summary.state = .aborted
             if !Task.isCancelled, let failure = Failure(error) {
                 outcome.failures.append(failure)
                 outcome.stopsRun = Failure.stopsRun(error)
             }
         }
+        outcome.summary.requests = tally.made
         outcome.summary.seconds = resources.now().seconds(since: started)
         if let failure = outcome.failures.first {
             outcome.summary.state = .failed
-            await noteFailure(failure)
+            await noteFailure(failure, outcome)
             resources.report(.windowFailed(export: export, window: name, failure: failure))
         } else if outcome.summary.state == .done {
             resources.report(.windowDone(export: export, summary: outcome.summary))
@@ -112,78 +111,115 @@ struct WindowRun {
     }
 
     /// Queries, loads and, where destinations failed in a way that may pass, loads again from the same result.
-    private func load(_ outcome: inout Outcome) async throws {
+    private func load(_ outcome: inout Outcome, _ tally: RequestTally) async throws {
         let sent = SentAttempts()
-        let retries = RetryBudget(retries: resources.maxAttempts * 4)
         var targets = fetch.targets.filter { !sinks[$0.sink].isDetached }
-        guard !targets.isEmpty else { return }
-        var reloads = Self.reloads
-        while true {
-            let known = sent.all.isEmpty ? attempts : sent.all
-            let results = try await load(targets, known: known, sent: sent, retries: retries, &outcome)
-            var failed: [(WindowFetch.Target, any Error)] = []
+        let wanted = Set(targets.map(\.sink))
+        var reloads = 0
+        while !targets.isEmpty {
+            var notes = Notes()
+            let results = try await load(targets, known: attempts + sent.all, sent: sent, tally, &notes)
+            var again: [WindowFetch.Target] = []
             for (target, result) in zip(targets, results) {
                 switch result {
-                case .success: outcome.committed.insert(target.sink)
-                case .failure(let error): failed.append((target, error))
+                case .success(let checkpoint):
+                    sinks[target.sink].noteCommit()
+                    outcome.committed.insert(target.sink)
+                    outcome.summary.rows = checkpoint.counts.loaded
+                case .failure(let error):
+                    // A load that was cancelled fails as its destination likes to put it.
+                    try Task.checkCancellation()
+                    if reloads < Self.reloads, (error as? SinkError)?.isTransient == true {
+                        again.append(target)
+                    } else {
+                        if let error = error as? SinkError { sinks[target.sink].note(error) }
+                        if let failure = Failure(error) { outcome.failures.append(failure) }
+                    }
                 }
             }
-            guard !failed.isEmpty else {
-                outcome.summary.state = .done
-                return
+            if !outcome.committed.isEmpty {
+                outcome.warnings = notes.warnings
+                outcome.summary.bytes = notes.bytes
             }
-            let passing = failed.filter { ($0.1 as? SinkError)?.isTransient == true }
-            guard passing.count == failed.count, reloads > 0 else {
-                for (target, error) in failed {
-                    if (error as? SinkError)?.code == .destination { sinks[target.sink].noteFailure() }
-                    if let failure = Failure(error) { outcome.failures.append(failure) }
-                }
-                return
-            }
-            reloads -= 1
-            targets = failed.map(\.0)
+            targets = again
+            guard !targets.isEmpty else { break }
+            try await resources.clock.sleep(for: Self.reloadPause * (1 << reloads))
+            reloads += 1
         }
+        guard outcome.committed == wanted else { return }
+        outcome.summary.state = .done
+        for text in outcome.warnings { resources.report(.warning(export: export, text: text)) }
     }
 
     /// One reading of the window into the sinks that still lack it.
     private func load(
-        _ targets: [WindowFetch.Target], known: [Attempt], sent: SentAttempts, retries: RetryBudget,
-        _ outcome: inout Outcome
+        _ targets: [WindowFetch.Target],
+        known: [Attempt],
+        sent: SentAttempts,
+        _ tally: RequestTally,
+        _ notes: inout Notes
     ) async throws -> FanOut.Outcome {
         let request = WindowRequest(
-            query: spec.query, part: QueryPart(days: fetch.days, accounts: fetch.accounts), isFresh: fetch.fresh,
+            query: spec.query,
+            part: QueryPart(days: fetch.days, accounts: fetch.accounts),
+            isFresh: fetch.fresh,
             known: known.map { attempt in
                 KnownQuery(
-                    part: QueryPart(days: attempt.days, accounts: attempt.accounts), scheduleID: attempt.scheduleID,
-                    sentAt: attempt.startedAt)
-            })
-        let ledger = targets.first.map { sinks[$0.sink].run }
+                    part: QueryPart(days: attempt.days, accounts: attempt.accounts),
+                    scheduleID: attempt.scheduleID,
+                    sentAt: attempt.startedAt
+                )
+            }
+        )
+        let ledgers = targets.map { sinks[$0.sink] }
         let record: @Sendable (QueryPart, String) async throws -> Void = { [fetch, spec, resources] part, scheduleID in
             let attempt = Attempt(
-                window: fetch.window, scheduleID: scheduleID, days: part.days, accounts: part.accounts,
-                fingerprint: spec.fingerprint, startedAt: resources.now(), runID: resources.runID)
-            try await ledger?.record(attempt)
+                window: fetch.window,
+                scheduleID: scheduleID,
+                days: part.days,
+                accounts: part.accounts,
+                fingerprint: spec.fingerprint,
+                startedAt: resources.now(),
+                runID: resources.runID
+            )
+            try await Self.record(attempt, in: ledgers)
             sent.append(attempt)
         }
-        var summary = outcome.summary
-        let results = try await resources.extractor.withRows(of: request, retries: retries, record: record) { rows in
+        return try await resources.extractor.withRows(of: request, tally: tally, record: record) { rows in
             try await resources.loads.withPermit {
-                let results = try await load(rows, into: targets)
-                let facts = rows.facts
-                summary.requests = facts.requests
-                summary.rows = results.lazy.compactMap { try? $0.get().counts.loaded }.first ?? 0
-                return results
+                try await holding(ledgers.map(\.loads)[...]) {
+                    try await load(rows, into: targets, tally, &notes)
+                }
             }
         }
-        outcome.summary = summary
-        return results
+    }
+
+    /// Notes a query in the first sink that can: one note is enough, and one broken sink is no reason to ask nothing.
+    private static func record(_ attempt: Attempt, in sinks: [LeasedSink]) async throws {
+        var failure: (any Error)?
+        for sink in sinks {
+            do { return try await sink.run.record(attempt) } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Runs `body` while holding a permit of each gate; all windows take them in one order.
+    private func holding<R>(_ gates: ArraySlice<ConcurrencyGate>, _ body: () async throws -> R) async throws -> R {
+        guard let gate = gates.first else { return try await body() }
+        return try await gate.withPermit { try await holding(gates.dropFirst(), body) }
     }
 
     /// Takes the rows through the stages into the sinks; each commits or aborts by itself.
-    private func load(_ rows: WindowRows, into targets: [WindowFetch.Target]) async throws -> FanOut.Outcome {
+    private func load(
+        _ rows: WindowRows,
+        into targets: [WindowFetch.Target],
+        _ tally: RequestTally,
+        _ notes: inout Notes
+    ) async throws -> FanOut.Outcome {
         let base = try Schema(
             landing: rows.fields.map { LandedField(id: $0.id, dataType: $0.dataType, isMetric: $0.isMetric) },
-            naming: spec.naming)
+            naming: spec.naming
+        )
         let account = fetch.window.account.map { [AccountColumn(account: $0)] } ?? []
         let pipeline = try BoundPipeline(reading: base, through: account + (options.beforeStages ? [] : spec.stages))
         for target in targets {
@@ -193,66 +229,116 @@ struct WindowRun {
         let (export, window) = (export, name)
         resources.report(.loading(export: export, window: window, expectedRows: rows.expectedRows))
         let fanOut = FanOut(
-            runs: targets.map { sinks[$0.sink].run }, load: Load(window: fetch.window, schema: pipeline.output))
+            sinks: targets.map { sinks[$0.sink] },
+            load: Load(window: fetch.window, schema: pipeline.output)
+        )
         return try await fanOut { lanes in
             let report = resources.report
             let pump = Pump(
-                process: { batch, rejects in try pipeline.process(&batch, rejecting: &rejects) }, lanes: lanes,
+                process: { batch, rejects in try pipeline.process(&batch, rejecting: &rejects) },
+                lanes: lanes,
                 spare: resources.spare,
-                wrote: { report(.rows(export: export, window: window, count: $0)) })
+                wrote: { report(.rows(export: export, window: window, count: $0)) }
+            )
             let pumped = try await pump.run { try await rows.next() }
-            return try commit(pumped, rows.facts, schema: pipeline.output, targets)
+            notes.warnings = try judge(pumped, rows.facts, targets).map { "\(window): \($0)" }
+            notes.bytes = pumped.bytes
+            return checkpoint(pumped, rows.facts, schema: pipeline.output, requests: tally.made)
         }
     }
 
-    /// Judges what arrived and writes the note that makes it count.
-    private func commit(
-        _ pumped: Pumped, _ facts: WindowFacts, schema: Schema, _ targets: [WindowFetch.Target]
-    ) throws -> Checkpoint {
-        let rejects = (pumped.rejects + facts.badRows).sorted { $0.row < $1.row }
-        if let reject = rejects.first {
-            let more = rejects.count > 1 ? " (and \(rejects.count - 1) more bad rows)" : ""
-            let request = facts.requestIDs.last.map { " (request id \($0))" } ?? ""
+    // MARK: Commit
+
+    /// Judges what arrived.
+    ///
+    /// - Returns: What a person should know although the window is loaded.
+    /// - Throws: `Refusal` where it must not be.
+    private func judge(
+        _ pumped: Pumped,
+        _ facts: WindowFacts,
+        _ targets: [WindowFetch.Target]
+    ) throws(Refusal) -> [String] {
+        let request = facts.requestIDs.last.map { " (request id \($0))" } ?? ""
+        if let reject = pumped.firstReject {
+            let more = pumped.rejected > 1 ? " (and \(pumped.rejected - 1) more bad rows)" : ""
+            let cure = "correct it at the source, cast the column to text, or leave its field out of the query"
             throw Refusal(
-                "row \(reject.row + 1), column \(reject.column): \(reject.rule)\(more); cast the column to text, or leave"
-                    + " it out with select\(request)")
+                "window \(name), row \(reject.row + 1), column \(reject.column): \(reject.rule)\(more); \(cure)\(request)",
+                cause: "column \(reject.column): \(reject.rule)"
+            )
         }
-        let counts = RowCounts(api: facts.announced ?? facts.received, received: facts.received, loaded: pumped.loaded)
-        guard counts.areBalanced else {
+        let loss = "the window is not whole, and nothing of it was loaded; run it again"
+        guard facts.announced == facts.received else {
             throw Refusal(
-                "\(counts.api) rows announced, \(counts.received) received, \(counts.loaded) loaded: the window is not"
-                    + " whole; run it again")
+                "\(facts.announced) rows were announced and \(facts.received) came: \(loss)\(request)",
+                cause: loss
+            )
         }
+        guard facts.received == pumped.loaded else {
+            throw Refusal(
+                "\(facts.received) rows came and \(pumped.loaded) left the stages: \(loss)\(request)",
+                cause: loss
+            )
+        }
+        var warnings = facts.warnings
         if facts.isSampled {
-            switch spec.rules.onSampled {
-            case .fail: throw Refusal("the API sampled the rows; ask for fewer days at once, or set on_sampled: warn")
-            case .warn: resources.report(.warning(export: export, text: "\(name): the API sampled the rows"))
+            let sampled = "the API sampled the rows"
+            guard spec.rules.onSampled == .warn else {
+                throw Refusal(
+                    "\(sampled); ask for fewer days at once, or allow it with on_sampled: warn\(request)",
+                    cause: sampled
+                )
             }
+            warnings.append(sampled)
         }
         for target in targets {
-            let warnings = try spec.rules.judge(
-                loaded: pumped.loaded, replacing: target.previous, allowShrink: options.allowShrink)
-            for text in warnings { resources.report(.warning(export: export, text: "\(name): \(text)")) }
+            for text in try spec.rules.judge(
+                loaded: pumped.loaded,
+                replacing: target.previous,
+                allowShrink: options.allowShrink
+            )
+            where !warnings.contains(text) { warnings.append(text) }
         }
-        for text in facts.warnings { resources.report(.warning(export: export, text: "\(name): \(text)")) }
-        return Checkpoint(
-            window: fetch.window, export: spec.id, covers: fetch.days, accounts: fetch.accounts, counts: counts,
+        return warnings
+    }
+
+    /// The note that makes the window count; every sink gives it its own layout.
+    private func checkpoint(_ pumped: Pumped, _ facts: WindowFacts, schema: Schema, requests: Int) -> Checkpoint {
+        Checkpoint(
+            window: fetch.window,
+            export: spec.id,
+            covers: fetch.days,
+            accounts: fetch.accounts,
+            counts: RowCounts(api: facts.announced, received: facts.received, loaded: pumped.loaded),
             fetchedAt: facts.fetchedAt,
             settled: SettleRule(lookback: spec.lookback).isSettled(fetch.days, fetchedAt: facts.fetchedAt),
             fingerprint: spec.fingerprint,
-            layout: Layout(size: spec.size.description, perAccount: spec.perAccount), runID: resources.runID,
-            scheduleIDs: facts.scheduleIDs, requestIDs: facts.requestIDs, requests: facts.requests,
-            sampled: facts.isSampled, cacheTime: facts.cacheTime, schema: schema)
+            layout: Layout(size: spec.size.description, perAccount: spec.perAccount),
+            runID: resources.runID,
+            scheduleIDs: facts.scheduleIDs,
+            requestIDs: facts.requestIDs,
+            requests: requests,
+            sampled: facts.isSampled,
+            cacheTime: facts.cacheTime,
+            schema: schema
+        )
     }
 
     /// Leaves a note that the window failed for good, for `--only-failed`; a lost note costs only that.
-    private func noteFailure(_ failure: Failure) async {
-        guard let target = fetch.targets.first, failure.kind != .locked else { return }
+    private func noteFailure(_ failure: Failure, _ outcome: Outcome) async {
+        let lacking = fetch.targets.filter { !outcome.committed.contains($0.sink) }.map { sinks[$0.sink] }
+        guard failure.kind != .locked else { return }
         let attempt = Attempt(
-            window: fetch.window, scheduleID: "failed-\(resources.runID)", days: fetch.days, accounts: fetch.accounts,
-            fingerprint: spec.fingerprint, startedAt: resources.now(), runID: resources.runID,
-            failure: failure.message)
-        try? await sinks[target.sink].run.record(attempt)
+            window: fetch.window,
+            scheduleID: "failed-\(resources.runID)",
+            days: fetch.days,
+            accounts: fetch.accounts,
+            fingerprint: spec.fingerprint,
+            startedAt: resources.now(),
+            runID: resources.runID,
+            failure: failure.message
+        )
+        try? await Self.record(attempt, in: lacking)
     }
 }
 

@@ -2,7 +2,7 @@ import ArgumentParser
 import Jobs
 import PipelineCore
 
-/// `sluice check JOB.yaml`
+/// Checks a job file: `sluice check JOB.yaml`.
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
@@ -12,7 +12,8 @@ struct CheckCommand: AsyncParsableCommand {
 
             Example:
               sluice check nightly.yaml --offline
-            """)
+            """
+    )
 
     @Argument(help: ArgumentHelp("The job file.", valueName: "job.yaml"))
     var path: String
@@ -33,8 +34,11 @@ struct CheckCommand: AsyncParsableCommand {
             return
         }
         let run = JobRun(
-            job: job, installed: installedSinks, options: RunOptions(),
-            credential: try connection.credential(environment: setup.environment))
+            job: job,
+            installed: installedSinks,
+            options: RunOptions(),
+            credential: try connection.credential(environment: setup.environment)
+        )
         var failures: [FailureKind] = []
         do {
             try await run.check { finding in

@@ -10,7 +10,12 @@ struct ConnectionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("File that holds the API key or OAuth token.", valueName: "path"))
     var apiKeyFile: String?
 
-    @Option(help: ArgumentHelp("Command that prints the API key or token; asked again when the API refuses it.", valueName: "cmd"))
+    @Option(
+        help: ArgumentHelp(
+            "Command that prints the API key or token; asked again when the API refuses it.",
+            valueName: "cmd"
+        )
+    )
     var apiKeyCommand: String?
 
     @Option(help: ArgumentHelp("Base URL of the API [env: SUPERMETRICS_BASE_URL].", valueName: "url"))
@@ -37,7 +42,8 @@ struct ConnectionOptions: ParsableArguments {
         throw CommandFailure(
             .authentication,
             "no API key; set SUPERMETRICS_API_KEY, or use --api-key-file PATH or --api-key-command CMD"
-                + " (try `sluice demo` to see sluice work without a key)")
+                + " (try `sluice demo` to see sluice work without a key)"
+        )
     }
 
     /// The credential for commands that may do without one; its absence shows when the API is first asked.
@@ -86,7 +92,9 @@ private final class KeyCommand: Sendable {
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
             throw CommandFailure(
-                .authentication, "the command of --api-key-command ended with exit code \(process.terminationStatus)")
+                .authentication,
+                "the command of --api-key-command ended with exit code \(process.terminationStatus)"
+            )
         }
         return String(decoding: data, as: UTF8.self)
     }

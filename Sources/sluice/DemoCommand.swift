@@ -5,7 +5,7 @@ import PipelineCore
 import Sandbox
 import SupermetricsAPI
 
-/// `sluice demo`
+/// Shows sluice at work without a key: `sluice demo`.
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
@@ -16,11 +16,13 @@ struct DemoCommand: AsyncParsableCommand {
 
             Example:
               sluice demo --into ./sluice-demo
-            """)
+            """
+    )
 
     @Option(help: ArgumentHelp("The folder to write into.", valueName: "folder"))
     var into = "./sluice-demo"
 
+    @OptionGroup var reports: ReportOptions
     @OptionGroup(title: "Display") var display: DisplayOptions
 
     @concurrent func run() async throws {
@@ -47,12 +49,17 @@ struct DemoCommand: AsyncParsableCommand {
             }
             job.api.baseURL = sandbox.baseURL
             let run = JobRun(
-                job: job, installed: installedSinks, options: RunOptions(),
-                credential: try .apiKey(sandbox.apiKey))
-            return try await setup.run(run, display, summaryPath: nil, tableOnOutput: true)
+                job: job,
+                installed: installedSinks,
+                options: RunOptions(),
+                credential: try .apiKey(sandbox.apiKey)
+            )
+            return try await setup.run(run, display, reports, tableOnOutput: true)
         }
         guard code == 0 else { throw ExitCode(code) }
-        print("\nThe job is \(into)/job.yaml; what it loaded is beside it. Try: zcat \(into)/facebook_ads.csv.gz | head")
+        print(
+            "\nThe job is \(into)/job.yaml; what it loaded is beside it. Try: zcat \(into)/facebook_ads.csv.gz | head"
+        )
     }
 
     /// The job of the demo: two folders with a window each week, one single file.

@@ -3,7 +3,7 @@ import Foundation
 import Jobs
 import PipelineCore
 
-/// `sluice export QUERY --into DEST`
+/// Runs one query: `sluice export QUERY --into DEST`.
 struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
@@ -15,13 +15,17 @@ struct ExportCommand: AsyncParsableCommand {
               sluice export --ds-id AW --ds-accounts 123-456-7890 --fields Date,Campaign,Cost \\
                 --start-date 2024-01-01 --end-date yesterday --into spend.csv.gz
               sluice export --query query.json --into - | head
-            """)
+            """
+    )
 
     @OptionGroup(title: "Query") var query: QueryOptions
 
     @Option(
         help: ArgumentHelp(
-            "Where rows land: a path ending in .csv, .csv.gz, .ndjson, .ndjson.gz or /, or -.", valueName: "dest"))
+            "Where rows land: a path ending in .csv, .csv.gz, .ndjson, .ndjson.gz or /, or -.",
+            valueName: "dest"
+        )
+    )
     var into: String
 
     @Option(help: ArgumentHelp("csv or ndjson, where the destination's name does not tell.", valueName: "format"))
@@ -35,10 +39,15 @@ struct ExportCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A stage as in a job file, such as 'cast: {cost: decimal(18,6)}'; may be repeated.", valueName: "yaml"))
+            "A stage as in a job file, such as 'cast: {cost: decimal(18,6)}'; may be repeated.",
+            valueName: "yaml"
+        )
+    )
     var stage: [String] = []
 
-    @Option(help: ArgumentHelp("Name of the export; by default made of the query without its dates.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Name of the export; by default made of the query without its dates.", valueName: "name")
+    )
     var name: String?
 
     @Option(help: ArgumentHelp("At most so many rows.", valueName: "n"))
@@ -53,8 +62,7 @@ struct ExportCommand: AsyncParsableCommand {
     @Flag(help: "Accept a load with fewer rows than before, or none.")
     var allowShrink = false
 
-    @Option(help: ArgumentHelp("Write the outcome as JSON to this file.", valueName: "file"))
-    var summary: String?
+    @OptionGroup var reports: ReportOptions
 
     @Flag(help: "Wait for another run of the same export to end instead of failing with exit code 9.")
     var wait = false
@@ -76,9 +84,12 @@ struct ExportCommand: AsyncParsableCommand {
         options.beforeStages = beforeStages
         options.waits = wait
         let run = JobRun(
-            job: job, installed: installedSinks, options: options,
-            credential: try connection.credential(environment: setup.environment))
-        let code = try await setup.run(run, display, summaryPath: summary, tableOnOutput: into != "-")
+            job: job,
+            installed: installedSinks,
+            options: options,
+            credential: try connection.credential(environment: setup.environment)
+        )
+        let code = try await setup.run(run, display, reports, tableOnOutput: into != "-")
         guard code == 0 else { throw ExitCode(code) }
     }
 
@@ -110,9 +121,13 @@ struct ExportCommand: AsyncParsableCommand {
             throw CommandFailure(.usage, "this build of sluice has no PostgreSQL destination")
         }
         var isFolder: ObjCBool = false
-        if unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue { return .csv }
+        if unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+            return .csv
+        }
         throw CommandFailure(
-            .usage, "--into \(path): the name does not tell the format; end it in .csv, .csv.gz, .ndjson or .ndjson.gz,"
-                + " or give --format")
+            .usage,
+            "--into \(path): the name does not tell the format; end it in .csv, .csv.gz, .ndjson or .ndjson.gz,"
+                + " or give --format"
+        )
     }
 }

@@ -33,8 +33,19 @@ struct JobSetup {
 
     /// Runs a job with progress and signals, prints the table, and returns the exit code.
     ///
-    /// - Parameter showsTable: Whether the table goes to standard output; else it goes to standard error.
-    func run(_ run: JobRun, _ display: DisplayOptions, summaryPath: String?, tableOnOutput: Bool) async throws -> Int32 {
+    /// - Parameters:
+    ///   - run: The run.
+    ///   - display: How progress is shown.
+    ///   - reports: Files to write about it.
+    ///   - tableOnOutput: Whether the table goes to standard output; else it goes to standard error.
+    /// - Returns: The exit code: a signal's, or the run's.
+    /// - Throws: `CommandFailure` where a report cannot be written.
+    func run(
+        _ run: JobRun,
+        _ display: DisplayOptions,
+        _ reports: ReportOptions,
+        tableOnOutput: Bool
+    ) async throws -> Int32 {
         let log = try display.logger(environment: environment)
         let progress = Progress(log: log, draws: display.drawsProgress(environment: environment))
         var run = run
@@ -44,8 +55,10 @@ struct JobSetup {
         }
         let text = SummaryTable.text(summary)
         if tableOnOutput { print(text, terminator: "") } else { Terminal.writeError(text) }
-        if let summaryPath { try write(summary, to: summaryPath, exitCode: signal ?? summary.exitCode) }
-        return signal ?? summary.exitCode
+        let exitCode = signal ?? summary.exitCode
+        if let path = reports.summary { try write(summary, to: path, exitCode: exitCode) }
+        if let path = reports.metrics { try MetricsFile.write(summary, exitCode: exitCode, to: path) }
+        return exitCode
     }
 
     private func write(_ summary: RunSummary, to path: String, exitCode: Int32) throws {
@@ -57,7 +70,19 @@ struct JobSetup {
         do {
             try (encoder.encode(summary) + Data("\n".utf8)).write(to: URL(fileURLWithPath: path), options: .atomic)
         } catch {
-            throw CommandFailure(.destination, "the summary cannot be written to \(path); check the folder of --summary")
+            throw CommandFailure(
+                .destination,
+                "the summary cannot be written to \(path); check the folder of --summary"
+            )
         }
     }
+}
+
+/// Files a run writes about itself.
+struct ReportOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Write the outcome as JSON to this file.", valueName: "file"))
+    var summary: String?
+
+    @Option(help: ArgumentHelp("Write figures for Prometheus' node_exporter to this file.", valueName: "file.prom"))
+    var metrics: String?
 }

@@ -32,18 +32,25 @@ enum Logs {
             Terminal.writeError(
                 format == .text
                     ? text(time, event.level, "\(event.message)", fields)
-                    : json(time, event.level, "\(event.message)", fields))
+                    : json(time, event.level, "\(event.message)", fields)
+            )
         }
 
         private func text(
-            _ time: String, _ level: Logger.Level, _ message: String, _ fields: [(key: String, value: Logger.MetadataValue)]
+            _ time: String,
+            _ level: Logger.Level,
+            _ message: String,
+            _ fields: [(key: String, value: Logger.MetadataValue)]
         ) -> String {
             let rest = fields.map { " \($0.key)=\($0.value)" }.joined()
             return "\(time) \(level.rawValue) \(message)\(rest)\n"
         }
 
         private func json(
-            _ time: String, _ level: Logger.Level, _ message: String, _ fields: [(key: String, value: Logger.MetadataValue)]
+            _ time: String,
+            _ level: Logger.Level,
+            _ message: String,
+            _ fields: [(key: String, value: Logger.MetadataValue)]
         ) -> String {
             var members = [("time", time), ("level", level.rawValue), ("message", message)]
             members += fields.map { ($0.key, "\($0.value)") }

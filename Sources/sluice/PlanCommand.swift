@@ -4,7 +4,7 @@ import Jobs
 import PipelineCore
 import SupermetricsAPI
 
-/// `sluice plan JOB.yaml`
+/// Shows what a run would do: `sluice plan JOB.yaml`.
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
@@ -13,7 +13,8 @@ struct PlanCommand: AsyncParsableCommand {
             Example:
               sluice plan nightly.yaml
               sluice plan nightly.yaml --output json
-            """)
+            """
+    )
 
     @Argument(help: ArgumentHelp("The job file.", valueName: "job.yaml"))
     var path: String
@@ -35,12 +36,18 @@ enum PlanOutput {
     enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 
     static func print(
-        _ path: String, _ selection: SelectionOptions, _ connection: ConnectionOptions, format: Format
+        _ path: String,
+        _ selection: SelectionOptions,
+        _ connection: ConnectionOptions,
+        format: Format
     ) async throws {
         let setup = JobSetup()
         let run = JobRun(
-            job: try setup.job(at: path, connection), installed: installedSinks,
-            options: try selection.runOptions(), credential: connection.credentialIfNeeded(setup.environment))
+            job: try setup.job(at: path, connection),
+            installed: installedSinks,
+            options: try selection.runOptions(),
+            credential: connection.credentialIfNeeded(setup.environment)
+        )
         let plans: [ExportPlan]
         do {
             plans = try await run.plan()
@@ -66,7 +73,8 @@ enum PlanOutput {
         text += " requests and \(Figure.duration(plan.seconds))"
         if let rows = plan.rows, let share = plan.monthlyRowShare {
             let tenths = Int((share * 1000).rounded())
-            text += "; about \(Figure.count(rows)) rows, \(tenths / 10).\(tenths % 10)% of a monthly quota of 10 000 000"
+            text +=
+                "; about \(Figure.count(rows)) rows, \(tenths / 10).\(tenths % 10)% of a monthly quota of 10 000 000"
         } else if plan.due > 0 {
             text += "; rows are not known before a first load"
         }

@@ -64,7 +64,9 @@ final class Progress: Sendable {
 
     private static func apply(_ event: RunEvent, to state: inout State) {
         func change(_ export: String, _ window: String, _ body: (inout Active) -> Void) {
-            guard let index = state.active.firstIndex(where: { $0.export == export && $0.window == window }) else { return }
+            guard let index = state.active.firstIndex(where: { $0.export == export && $0.window == window }) else {
+                return
+            }
             body(&state.active[index])
         }
         switch event {
@@ -98,20 +100,27 @@ final class Progress: Sendable {
             line(.info, "planned", ["export": "\(export)", "due": "\(due)", "skipped": "\(skipped)"])
         case .windowDone(let export, let summary):
             line(
-                .info, "window committed",
+                .info,
+                "window committed",
                 [
                     "export": "\(export)", "window": "\(summary.window)", "rows": "\(summary.rows)",
                     "requests": "\(summary.requests)", "seconds": "\(Figure.duration(summary.seconds))",
-                ])
+                ]
+            )
         case .windowFailed(let export, let window, let failure):
             // The cause stands in the summary, once for all windows it stopped.
             line(
-                .error, "window failed",
-                ["export": "\(export)", "window": "\(window)", "cause": "\(failure.kind.rawValue)"])
+                .error,
+                "window failed",
+                ["export": "\(export)", "window": "\(window)", "cause": "\(failure.kind.rawValue)"]
+            )
         case .warning(let export, let text):
             line(.warning, text, export.map { ["export": "\($0)"] } ?? [:])
         case .windowStarted(let export, let window, let reason):
-            log.debug("window started", metadata: ["export": "\(export)", "window": "\(window)", "reason": "\(reason)"])
+            log.debug(
+                "window started",
+                metadata: ["export": "\(export)", "window": "\(window)", "reason": "\(reason)"]
+            )
         case .loading, .rows, .exportEnded: break
         }
     }

@@ -46,7 +46,10 @@ struct QueryOptions: ParsableArguments {
     @Option(
         name: .customLong("query"),
         help: ArgumentHelp(
-            "The API's query object as JSON: a file, or - for standard input; flags win over it.", valueName: "file"))
+            "The API's query object as JSON: a file, or - for standard input; flags win over it.",
+            valueName: "file"
+        )
+    )
     var file: String?
 
     /// Adds the query to `flags`, the file first so that flags win.

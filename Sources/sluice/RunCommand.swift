@@ -2,7 +2,7 @@ import ArgumentParser
 import Jobs
 import PipelineCore
 
-/// `sluice run JOB.yaml`
+/// Runs a job: `sluice run JOB.yaml`.
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
@@ -11,7 +11,8 @@ struct RunCommand: AsyncParsableCommand {
             Example:
               sluice run nightly.yaml --summary summary.json
               sluice run nightly.yaml --export google_ads --start-date 2024-01-01 --end-date 2024-01-31 --reload=all
-            """)
+            """
+    )
 
     @Argument(help: ArgumentHelp("The job file.", valueName: "job.yaml"))
     var path: String
@@ -21,8 +22,7 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(help: "Show what would be fetched and why, and fetch nothing; the same as `sluice plan`.")
     var dryRun = false
 
-    @Option(help: ArgumentHelp("Write the outcome as JSON to this file.", valueName: "file"))
-    var summary: String?
+    @OptionGroup var reports: ReportOptions
 
     @Option(help: ArgumentHelp("Begin no further window after so many minutes.", valueName: "n"))
     var maxMinutes: Double?
@@ -44,9 +44,12 @@ struct RunCommand: AsyncParsableCommand {
         options.waits = wait
         options.maxMinutes = maxMinutes
         let run = JobRun(
-            job: job, installed: installedSinks, options: options,
-            credential: try connection.credential(environment: setup.environment))
-        let code = try await setup.run(run, display, summaryPath: summary, tableOnOutput: true)
+            job: job,
+            installed: installedSinks,
+            options: options,
+            credential: try connection.credential(environment: setup.environment)
+        )
+        let code = try await setup.run(run, display, reports, tableOnOutput: true)
         guard code == 0 else { throw ExitCode(code) }
     }
 }
@@ -89,7 +92,10 @@ struct SelectionOptions: ParsableArguments {
         }
         if let shard {
             guard let part = Shard(shard) else {
-                throw CommandFailure(.usage, "--shard '\(shard)' is not of the form I/N with I from 1 to N, such as 2/4")
+                throw CommandFailure(
+                    .usage,
+                    "--shard '\(shard)' is not of the form I/N with I from 1 to N, such as 2/4"
+                )
             }
             options.plan.shard = part
         }

@@ -3,7 +3,7 @@ import Foundation
 import Jobs
 import Sandbox
 
-/// `sluice sandbox`
+/// Serves the API sandbox: `sluice sandbox`.
 struct SandboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sandbox",
@@ -14,7 +14,8 @@ struct SandboxCommand: AsyncParsableCommand {
             Example:
               sluice sandbox --port 8080 --latency 200ms --fail 429:0.05 --fail cut@page:2x
               SUPERMETRICS_BASE_URL=http://127.0.0.1:8080 SUPERMETRICS_API_KEY=... sluice run nightly.yaml
-            """)
+            """
+    )
 
     @Option(help: ArgumentHelp("Port to listen on; 0 takes a free one.", valueName: "port"))
     var port = 0
@@ -30,7 +31,10 @@ struct SandboxCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A fault, KIND[@PHASE][:AMOUNT], such as 429:0.05 or cut@page:2x; may be repeated.", valueName: "fault"))
+            "A fault, KIND[@PHASE][:AMOUNT], such as 429:0.05 or cut@page:2x; may be repeated.",
+            valueName: "fault"
+        )
+    )
     var fail: [String] = []
 
     @Option(help: ArgumentHelp("Rows per account and day.", valueName: "n"))
@@ -39,7 +43,12 @@ struct SandboxCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Seed of the invented data.", valueName: "n"))
     var seed: UInt64?
 
-    @Option(help: ArgumentHelp("Share of cells that hold values meant to break a careless reader, 0 to 1.", valueName: "share"))
+    @Option(
+        help: ArgumentHelp(
+            "Share of cells that hold values meant to break a careless reader, 0 to 1.",
+            valueName: "share"
+        )
+    )
     var hostileRate: Double?
 
     @Option(help: ArgumentHelp("Most rows a query returns; longer results are cut without a word.", valueName: "n"))
@@ -106,10 +115,15 @@ struct SandboxCommand: AsyncParsableCommand {
                 team       \(sandbox.teamID)
                 transfers  \(sandbox.transferIDs.map(String.init).joined(separator: ", "))
 
-                """)
+                """
+            )
         case .json:
             let facts = Facts(
-                baseURL: sandbox.baseURL, key: sandbox.apiKey, team: sandbox.teamID, transfers: sandbox.transferIDs)
+                baseURL: sandbox.baseURL,
+                key: sandbox.apiKey,
+                team: sandbox.teamID,
+                transfers: sandbox.transferIDs
+            )
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             Terminal.write(String(decoding: try encoder.encode(facts), as: UTF8.self) + "\n")

@@ -18,7 +18,8 @@ import Foundation
         subcommands: [
             DemoCommand.self, ExportCommand.self, RunCommand.self, PlanCommand.self, CheckCommand.self,
             SandboxCommand.self,
-        ])
+        ]
+    )
 
     static let version = "0.1.0"
 

@@ -5,13 +5,14 @@ import PipelineCore
 enum SummaryTable {
     static func text(_ summary: RunSummary) -> String {
         var table = Table(
-            header: ["export", "done", "skipped", "failed", "rows", "requests", "per window", "time"],
-            rightAligned: [1, 2, 3, 4, 5, 6, 7])
+            header: ["export", "done", "skipped", "failed", "rows", "bytes", "requests", "per window", "time"],
+            rightAligned: [1, 2, 3, 4, 5, 6, 7, 8]
+        )
         for export in summary.exports {
             let perWindow = export.done > 0 ? tenths(Double(export.requests) / Double(export.done)) : "-"
             table.rows.append([
                 export.name, "\(export.done)", "\(export.skipped)", "\(export.failed)", Figure.count(export.rows),
-                Figure.count(export.requests), perWindow, Figure.duration(export.seconds),
+                Figure.bytes(export.bytes), Figure.count(export.requests), perWindow, Figure.duration(export.seconds),
             ])
         }
         var text = table.text

@@ -35,6 +35,15 @@ enum Figure {
         return value < 0 ? "-" + text : text
     }
 
+    /// Bytes in units of 1000: `812 B`, `18.7 MB`.
+    static func bytes(_ count: Int) -> String {
+        let units = ["B", "kB", "MB", "GB", "TB"]
+        var (value, unit) = (Double(count), 0)
+        while value >= 999.95, unit < units.count - 1 { (value, unit) = (value / 1000, unit + 1) }
+        let tenths = Int((value * 10).rounded())
+        return unit == 0 ? "\(count) B" : "\(tenths / 10).\(tenths % 10) \(units[unit])"
+    }
+
     /// Seconds as `3.2 s`, `2 min 05 s`, `1 h 20 min`.
     static func duration(_ seconds: Double) -> String {
         let whole = Int(seconds.rounded())
@@ -43,6 +52,7 @@ enum Figure {
             let tenths = Int((seconds * 10).rounded())
             return "\(tenths / 10).\(tenths % 10) s"
         }
-        return whole < 3600 ? "\(whole / 60) min \(two(whole % 60)) s" : "\(whole / 3600) h \(two(whole % 3600 / 60)) min"
+        return whole < 3600
+            ? "\(whole / 60) min \(two(whole % 60)) s" : "\(whole / 3600) h \(two(whole % 3600 / 60)) min"
     }
 }

@@ -13,35 +13,46 @@ struct PlannerOracle {
         case layout
         case appendReload
         case partOfWhole
-        case nothingChosen
     }
 
     /// One window of the grid as days and account.
     struct Place: Hashable {
-        var cell: GridCell
-        var account: String?
-        var id: WindowID { WindowID(export: ToyWorld.export, cell: cell, account: account) }
-    }
+        let cell: GridCell
+        let account: String?
+        let id: WindowID
 
-    private var wanted: ClosedRange<Int> { world.wantedDays }
+        init(cell: GridCell, account: String?) {
+            (self.cell, self.account) = (cell, account)
+            id = WindowID(export: ToyWorld.export, cell: cell, account: account)
+        }
+    }
 
     /// The windows of the range, each with the days wanted of it.
-    var grid: [Place: ClosedRange<Int>] {
-        var grid: [Place: ClosedRange<Int>] = [:]
+    let grid: [Place: ClosedRange<Int>]
+    init(world: ToyWorld, options: PlanOptions) {
+        (self.world, self.options) = (world, options)
+        let wanted = world.wantedDays
+        var days: [GridCell: ClosedRange<Int>] = [:]
         for day in wanted {
             let cell = world.size.cell(holding: Day(number: day))
+            days[cell] = (days[cell]?.lowerBound ?? day)...day
+        }
+        var grid: [Place: ClosedRange<Int>] = [:]
+        for (cell, days) in days {
             for account in world.perAccount ? world.accounts.map(Optional.some) : [nil] {
-                let place = Place(cell: cell, account: account)
-                grid[place] = (grid[place]?.lowerBound ?? day)...day
+                grid[Place(cell: cell, account: account)] = days
             }
         }
-        return grid
+        self.grid = grid
     }
 
-    /// The windows this run is about in a sink that takes windows one by one.
-    var chosen: [Place: ClosedRange<Int>] {
-        let failed = Set(world.sinks.flatMap(\.attempts).filter { $0.failure != nil }.map(\.window.id))
-        return grid.filter { place, _ in isChosen(place) && (!options.onlyFailed || failed.contains(place.id)) }
+    /// The windows this run is about in a sink.
+    func chosen(_ sink: ToySink) -> [Place: ClosedRange<Int>] {
+        let failed = Set(sink.attempts.filter { $0.failure != nil }.map(\.window.id))
+        let fails = sink.isWhole && (sink.plan != nil || grid.keys.contains { failed.contains($0.id) })
+        return grid.filter { place, _ in
+            isChosen(place) && (!options.onlyFailed || fails || !sink.isWhole && failed.contains(place.id))
+        }
     }
 
     private func isChosen(_ place: Place) -> Bool {
@@ -100,13 +111,6 @@ struct PlannerOracle {
     /// Every reason to refuse the plan; none where it must be made.
     var stops: Set<Stop> {
         var stops: Set<Stop> = []
-        if options.chosen != nil,
-            !grid.keys.contains(where: { place in
-                PlannerOracle(world: world, options: PlanOptions(chosen: options.chosen)).isChosen(place)
-            })
-        {
-            stops.insert(.nothingChosen)
-        }
         if options.reload != .none, world.sinks.allSatisfy({ $0.mode == .append }) { stops.insert(.appendReload) }
         for sink in world.sinks {
             if sink.isWhole, options.shard != nil { stops.insert(.partOfWhole) }
@@ -116,7 +120,7 @@ struct PlannerOracle {
             }
             if layoutChanged(sink), !sink.isWhole { stops.insert(.layout) }
             let asks = options.acceptStale || sink.mode != .append && options.reload == .stale
-            if !sink.isWhole, !asks, chosen.contains(where: { isStale(sink, $0.key, $0.value) }) {
+            if !sink.isWhole, !asks, chosen(sink).contains(where: { isStale(sink, $0.key, $0.value) }) {
                 stops.insert(.stale)
             }
         }
@@ -126,7 +130,7 @@ struct PlannerOracle {
     /// The windows that a sink which takes them one by one is to load.
     func due(_ sink: ToySink) -> Set<WindowID> {
         Set(
-            chosen.filter { place, days in
+            chosen(sink).filter { place, days in
                 isDue(sink, place, days)
                     || sink.mode != .append && options.reload == .stale && isStale(sink, place, days)
             }.keys.map(\.id)
@@ -177,7 +181,6 @@ extension PlannerOracle.Stop {
         case .layoutChanged: self = .layout
         case .appendReload: self = .appendReload
         case .partOfWhole: self = .partOfWhole
-        case .nothingChosen: self = .nothingChosen
         case .noAccounts, .appendWithoutDays: return nil
         }
     }

@@ -225,6 +225,27 @@ struct ExchangeTests {
 
     // MARK: Time
 
+    /// What a call throws once the clock has moved for long enough, and how long that was.
+    func timeout(
+        of call: @escaping @Sendable () async throws -> Void,
+        on clock: TestClock,
+        onceAskedOf server: ScriptedServer? = nil
+    ) async throws -> (error: SupermetricsError, waited: Duration) {
+        let before = server?.requests.count ?? 0
+        let ended = Counter()
+        let task = Task {
+            defer { ended.add(1) }
+            try await call()
+        }
+        if let server { while server.requests.count == before { await Task.yield() } }
+        let start = clock.now.offset
+        while ended.add(0) == 0 {
+            clock.advance(by: .seconds(1))
+            await Task.yield()
+        }
+        return (try await failure { try await task.value }, clock.now.offset - start)
+    }
+
     @Test("the idle timeout runs only while the reader waits")
     func idle() async throws {
         let clock = TestClock(), more = Signal()
@@ -233,21 +254,19 @@ struct ExchangeTests {
             Answer([.send(head + Array("first".utf8)), .wait(more), .send(Array("second".utf8))])
         }
         try await withServer(script) { server in
-            let settings = try configuration(server, clock: clock) {
-                $0.idleTimeout = .seconds(60)
-                $0.requestTimeout = .seconds(1800)
-            }
+            let settings = try configuration(server, clock: clock) { $0.idleTimeout = .seconds(60) }
             try await withSupermetricsClient(settings) { client in
                 let response = try await client.queries.results(of: "s")
                 #expect(try await response.body.next()?.count == 5)
-                clock.advance(by: .seconds(600))
+                for _ in 0..<600 {
+                    clock.advance(by: .seconds(1))
+                    await Task.yield()
+                }
                 more.fire()
                 #expect(try await response.body.next()?.count == 6)
-                let reading = Task { try await response.body.next() }
-                await clock.untilSleeping(for: .seconds(60))
-                clock.advance(by: .seconds(60))
-                let error = try await failure { _ = try await reading.value }
+                let (error, waited) = try await timeout(of: { _ = try await response.body.next() }, on: clock)
                 #expect(error.kind == .timeout && error.isTransient && error.message.contains("60 s"))
+                #expect(waited >= .seconds(60))
             }
         }
     }
@@ -265,11 +284,9 @@ struct ExchangeTests {
                 let response = try await client.queries.results(of: "s")
                 _ = try await response.body.next()
                 clock.advance(by: .seconds(1790))
-                let reading = Task { try await response.body.next() }
-                await clock.untilSleeping(for: .seconds(10))
-                clock.advance(by: .seconds(10))
-                let error = try await failure { _ = try await reading.value }
+                let (error, waited) = try await timeout(of: { _ = try await response.body.next() }, on: clock)
                 #expect(error.kind == .timeout && error.message.contains("1800 s"))
+                #expect(waited >= .seconds(10))
             }
         }
     }
@@ -286,29 +303,19 @@ struct ExchangeTests {
                 $0.maxAttempts = 1
             }
             try await withSupermetricsClient(settings) { client in
-                var asked = 0
-                func expectTimeout(
-                    after limit: Duration,
-                    _ call: @escaping @Sendable () async throws -> Void
-                ) async throws {
-                    let task = Task { try await call() }
-                    await clock.untilSleeping(for: limit)
-                    asked += 1
-                    while server.requests.count < asked { await Task.yield() }
-                    clock.advance(by: limit)
-                    let error = try await failure { try await task.value }
-                    #expect(error.kind == .timeout && error.outcomeIsUnknown)
-                }
-                try await expectTimeout(after: .seconds(60)) { _ = try await client.queries.status(of: "s") }
-                try await expectTimeout(after: .seconds(90)) {
-                    _ = try await client.queries.submit(["ds_id": "A", "sync_timeout": 30])
-                }
-                try await expectTimeout(after: .seconds(1800)) { _ = try await client.queries.submit(["ds_id": "A"]) }
-                try await expectTimeout(after: .seconds(30)) { _ = try await client.accounts.list(dsID: "A") }
                 var options = RequestOptions()
                 options.timeout = .seconds(5)
-                try await expectTimeout(after: .seconds(5)) { [options] in
-                    _ = try await client.accounts.list(dsID: "A", options: options)
+                let calls: [(Int, @Sendable () async throws -> Void)] = [
+                    (60, { _ = try await client.queries.status(of: "s") }),
+                    (90, { _ = try await client.queries.submit(["ds_id": "A", "sync_timeout": 30]) }),
+                    (1800, { _ = try await client.queries.submit(["ds_id": "A"]) }),
+                    (30, { _ = try await client.accounts.list(dsID: "A") }),
+                    (5, { [options] in _ = try await client.accounts.list(dsID: "A", options: options) }),
+                ]
+                for (limit, call) in calls {
+                    let (error, waited) = try await timeout(of: call, on: clock, onceAskedOf: server)
+                    #expect(error.kind == .timeout && error.outcomeIsUnknown)
+                    #expect(error.message.contains(" \(limit) s") && waited >= .seconds(limit))
                 }
             }
         }
@@ -319,15 +326,29 @@ struct ExchangeTests {
         let never = Signal()
         let head = ScriptedServer.Step.send(Answer.head(200, [("Content-Length", "30")]))
         try await withServer({ _, _ in Answer((whileReading ? [head] : []) + [.wait(never)]) }) { server in
-            let clock = TestClock()
-            let settings = try configuration(server, clock: clock) { $0.idleTimeout = .seconds(60) }
-            try await withSupermetricsClient(settings) { client in
-                let task = Task { _ = try await client.queries.status(of: "s").body.next() }
-                await clock.untilSleeping(for: .seconds(60))
-                if whileReading { while server.requests.isEmpty { await Task.yield() } }
+            try await withSupermetricsClient(configuration(server)) { client in
+                let heads = Counter()
+                let task = Task {
+                    let response = try await client.queries.status(of: "s")
+                    heads.add(1)
+                    _ = try await response.body.next()
+                }
+                while whileReading ? heads.add(0) == 0 : server.requests.isEmpty { await Task.yield() }
                 task.cancel()
                 let error = try await failure { try await task.value }
                 #expect(error.kind == .cancelled)
+            }
+        }
+    }
+
+    @Test("an exchange leaves no timer behind", .timeLimit(.minutes(1)))
+    func timers() async throws {
+        let clock = TestClock()
+        try await withServer({ _, _ in .json("{}") }) { server in
+            try await withSupermetricsClient(configuration(server, clock: clock)) { client in
+                for _ in 0..<20 { _ = try await client.queries.status(of: "s").text() }
+                _ = try await client.queries.status(of: "dropped")
+                while clock.sleeping > 0 { await Task.yield() }
             }
         }
     }

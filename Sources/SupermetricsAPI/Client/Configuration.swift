@@ -35,8 +35,11 @@ extension SupermetricsClient {
         public var longestRetryWait: Duration = .seconds(60 * 60)
         /// Requests sent in any one second, retries included.
         public var requestsPerSecond = 20.0
-        /// Queries run at once by those who share this client's gate; it also sizes the connection pool.
+        /// Queries run at once by those who share this client's gate.
         public var concurrentQueries = 4
+        /// Connections open at once to one host, nil for as many as the concurrent queries need; a request that finds
+        /// none free fails after the connect timeout, so an answer left open counts for as long as it is.
+        public var connections: Int?
 
         /// The longest a query may take from submission to result, where this client waits for it.
         public var queryTimeout: Duration = .seconds(4 * 60 * 60)
@@ -102,6 +105,7 @@ extension SupermetricsClient.Configuration {
             (maxAttempts >= 1, "the number of attempts must be at least 1"),
             (requestsPerSecond > 0 && requestsPerSecond.isFinite, "requests per second must be more than 0"),
             (concurrentQueries >= 1, "the number of concurrent queries must be at least 1"),
+            (connections.map { $0 >= 1 } ?? true, "the number of connections must be at least 1"),
             (controlBodyLimit > 0 && dataBodyLimit > 0, "body limits must be more than 0"),
         ]
         for (holds, message) in checks where !holds { throw SupermetricsError(.client, message) }

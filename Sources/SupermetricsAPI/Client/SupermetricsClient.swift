@@ -52,7 +52,8 @@ public func withSupermetricsClient<R>(
     settings.decompression = .enabled(limit: .ratio(200))
     settings.httpVersion = .http1Only
     // A request that waits for a connection fails after the connect timeout: there must be enough for everyone.
-    settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.concurrentQueries * 4 + 32
+    settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit =
+        configuration.connections ?? configuration.concurrentQueries * 4 + 32
     // Connections are tried again by the retry policy, which counts and reports them.
     settings.connectionPool.retryConnectionEstablishment = false
     let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)

@@ -109,14 +109,12 @@ final class RequestExecutor: Sendable {
             compression: compression,
             now: configuration.now
         )
-        let exchange = Exchange()
         let limits = limits(for: request)
+        let exchange = Exchange(limits)
         exchange.start(try httpRequest(request, authorization.value, context), on: http)
         let head: HTTPResponseHead
         do {
-            head = try await exchange.within(limits.head, clock: configuration.clock) {
-                () async throws(Exchange.Ending) in try await exchange.head()
-            }
+            head = try await exchange.head(within: limits.head)
         } catch {
             switch error {
             case .cancelled: throw .cancelled

@@ -73,9 +73,7 @@ public final class ResponseBody: Sendable {
         }
         if let buffer = exchange.readyChunk() { return buffer }
         do {
-            return try await exchange.within(min(limits.idle, remaining), clock: limits.clock) {
-                () async throws(Exchange.Ending) in try await self.exchange.chunk()
-            }
+            return try await exchange.chunk(within: min(limits.idle, remaining))
         } catch {
             switch error {
             case .cancelled: throw .cancelled
@@ -84,61 +82,5 @@ public final class ResponseBody: Sendable {
             case .timedOut: throw limits.idleExceeded(context)
             }
         }
-    }
-}
-
-/// How long and how large an exchange may be.
-struct ExchangeLimits: Sendable {
-    let clock: any Clock<Duration>
-    let started: Stopwatch
-    /// From sending to the last byte.
-    let total: Duration
-    /// Until the head, and between two pieces of the body.
-    let head: Duration
-    let idle: Duration
-    let maximumBytes: Int
-
-    var remaining: Duration { total - started.elapsed }
-
-    func totalExceeded(_ context: RequestContext, sent: Bool) -> SupermetricsError {
-        context.timeout("no complete answer within \(total.seconds)", advice: "allow it more time", sent: sent)
-    }
-
-    func idleExceeded(_ context: RequestContext) -> SupermetricsError {
-        context.timeout("the answer stopped for \(idle.seconds)", advice: "try again", sent: true)
-    }
-
-    func headExceeded(_ context: RequestContext, sent: Bool) -> SupermetricsError {
-        context.timeout("no answer for \(head.seconds)", advice: "try again, or allow it more time", sent: sent)
-    }
-}
-
-extension Duration {
-    /// The duration in seconds, for people.
-    var seconds: String {
-        let (seconds, attoseconds) = components
-        return attoseconds == 0 ? "\(seconds) s" : "\(Double(seconds) + Double(attoseconds) / 1e18) s"
-    }
-}
-
-extension Exchange {
-    /// Waits for part of the exchange, ending all of it when that takes too long.
-    func within<R: Sendable>(
-        _ limit: Duration,
-        clock: any Clock<Duration>,
-        _ wait: () async throws(Ending) -> R
-    ) async throws(Ending) -> R {
-        let result: Result<R, Ending> = await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                if (try? await clock.sleep(for: limit)) != nil { self.stop(.timedOut) }
-            }
-            defer { group.cancelAll() }
-            do throws(Ending) {
-                return .success(try await wait())
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try result.get()
     }
 }

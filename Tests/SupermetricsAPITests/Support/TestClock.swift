@@ -36,6 +36,8 @@ final class TestClock: Clock, Sendable {
 
     var now: Instant { Instant(offset: state.withLock { $0.now }) }
     var minimumResolution: Duration { .nanoseconds(1) }
+    /// How many tasks sleep.
+    var sleeping: Int { state.withLock { $0.sleepers.count } }
     /// The sleeps that passed at once, in order.
     var passed: [Duration] { state.withLock { $0.passed } }
 

@@ -1,8 +1,10 @@
 import ByteCodecs
 import PipelineCore
 
-/// Reads the input as a body, whole and in chunks, with `RowReader` and with the plain reader, and stops the process
-/// where they differ. The first three bytes choose columns, batch size and chunks.
+/// Reads the input as a body in every way there is and stops the process where they differ.
+///
+/// `RowReader` reads it whole and in chunks, the plain reader reads it as a tree. The first three bytes choose columns,
+/// batch size and chunks.
 private func compare(_ input: [UInt8]) {
     guard input.count > 3 else { return }
     let columns = Int(input[0] % 5)

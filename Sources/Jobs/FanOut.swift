@@ -31,40 +31,52 @@ final class Lane: Sendable {
     }
 }
 
+/// Nobody is left to take rows: every sink has failed, each for a reason of its own.
+struct NoLaneLeft: Error {}
+
 /// The loads of one window into several sinks: one read, each sink commits or aborts by itself.
 struct FanOut {
     /// The sinks that lack the window, in the order in which every window opens its loads.
-    let runs: [any SinkRun]
+    let sinks: [LeasedSink]
     let load: Load
 
-    /// What became of the window in each sink, in the order of `runs`.
+    /// What became of the window in each sink, in the order of `sinks`.
     typealias Outcome = [Result<Checkpoint, any Error>]
 
-    /// Opens a load in every sink, runs `body` once over all of them, and commits those that did not fail.
+    /// Opens a load in every sink, runs `body` once over all that opened, and commits those that did not fail.
     ///
-    /// - Throws: What `body` throws, in which case no sink commits.
+    /// - Throws: What `body` throws, in which case no sink commits; `NoLaneLeft` is no such throw, but ends the reading
+    ///   once every sink has failed.
     func callAsFunction(_ body: ([Lane]) async throws -> Checkpoint) async throws -> Outcome {
-        var outcome: [Result<Checkpoint, any Error>?] = Array(repeating: nil, count: runs.count)
-        _ = try await open(0, [], &outcome, body)
+        var outcome: [Result<Checkpoint, any Error>?] = Array(repeating: nil, count: sinks.count)
+        do { _ = try await open(0, [], &outcome, body) } catch is NoLaneLeft {}
         return outcome.compactMap { $0 }
     }
 
     /// Opens the loads from `index` on around `body`; the last one opened commits first.
     private func open(
-        _ index: Int, _ lanes: [Lane], _ outcome: inout [Result<Checkpoint, any Error>?],
+        _ index: Int,
+        _ lanes: [Lane],
+        _ outcome: inout [Result<Checkpoint, any Error>?],
         _ body: ([Lane]) async throws -> Checkpoint
     ) async throws -> Checkpoint {
-        guard index < runs.count else { return try await body(lanes) }
+        guard index < sinks.count else {
+            guard !lanes.isEmpty else { throw NoLaneLeft() }
+            return try await body(lanes)
+        }
+        let sink = sinks[index]
+        var lane: Lane?
         // What the sinks after this one and the body came to; nil while they have not run.
         var inner: Result<Checkpoint, any Error>?
         do {
-            let committed = try await runs[index].load(load) { session in
-                let lane = Lane(session)
+            let committed = try await sink.run.load(load) { session in
+                let own = Lane(session)
+                lane = own
                 do {
-                    let checkpoint = try await open(index + 1, lanes + [lane], &outcome, body)
+                    let checkpoint = try await open(index + 1, lanes + [own], &outcome, body)
                     inner = .success(checkpoint)
-                    if let failure = lane.failure { throw failure }
-                    return checkpoint
+                    if let failure = own.failure { throw failure }
+                    return sink.stamped(checkpoint)
                 } catch {
                     inner = inner ?? .failure(error)
                     throw error
@@ -74,7 +86,9 @@ struct FanOut {
             return committed
         } catch {
             switch inner {
-            case .failure(let cause)?: throw cause
+            case .failure(let cause)?:
+                if cause is NoLaneLeft { outcome[index] = .failure(lane?.failure ?? error) }
+                throw cause
             case .success(let checkpoint)?:
                 outcome[index] = .failure(error)
                 return checkpoint
