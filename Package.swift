@@ -39,7 +39,6 @@ let rooms = [
     Room(
         name: "Extraction",
         rooms: ["PipelineCore", "ByteCodecs", "SupermetricsAPI"],
-        products: [crypto],
         tests: ["Sandbox"]
     ),
     Room(
@@ -49,7 +48,7 @@ let rooms = [
     Room(
         name: "Jobs",
         rooms: ["PipelineCore", "Extraction", "Conversion", "SupermetricsAPI"],
-        products: [crypto, product("Yams", "Yams"), product("Logging", "swift-log")],
+        products: [crypto, product("Yams", "Yams")],
         tests: ["PipelineTesting", "Sandbox", "CSVSink", "NDJSONSink"],
         testFiles: ["Fixtures"]
     ),
@@ -102,7 +101,7 @@ let package = Package(
             path: "Tests/Benchmarks",
             exclude: ["run.sh", "RESULTS.md"]
         ),
-        .testTarget(name: "EndToEndTests", dependencies: ["Sandbox", "CZlib", nioFoundation] + nio),
+        .testTarget(name: "EndToEndTests", dependencies: ["Sandbox", "PipelineTesting", "CZlib", crypto]),
     ]
 )
 

@@ -39,7 +39,7 @@ struct ExportResolver {
         var made: [any Stage] = []
         for entry in export.stages { made.append(try entry.stage()) }
         let spec = ExportSpec(
-            id: ExportID(job: job.renamedFrom ?? job.name, export: export.renamedFrom ?? export.name),
+            id: job.identity(of: export),
             name: export.name,
             query: export.query.withoutDates,
             range: range,

@@ -34,8 +34,10 @@ package struct Job: Sendable {
         self.unsupported = unsupported
     }
 
-    /// The identity of one of its exports.
-    package func id(of export: Export) -> ExportID { ExportID(job: name, export: export.name) }
+    /// The identity of the windows of one of its exports: the names they were first loaded under.
+    package func identity(of export: Export) -> ExportID {
+        ExportID(job: renamedFrom ?? name, export: export.renamedFrom ?? export.name)
+    }
 }
 
 /// The keys of `api:`, with their defaults.

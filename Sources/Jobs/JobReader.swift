@@ -20,7 +20,6 @@ struct JobReader {
         var shape = ShapeCheck()
         shape.check(root, .object(JobFormat.job), named: "the job")
         mistakes += shape.mistakes
-        if let node = root["renamed_from"] { postpone("'renamed_from' is not supported yet", at: node.location) }
         let zone = timeZone(root["time_zone"])
         let api = apiSettings(root["api"])
         let nodes = root["exports"]?.elements ?? []
@@ -146,9 +145,8 @@ extension JobReader {
 
 extension JobReader {
     private mutating func export(_ node: JobNode, zone: TimeZone) -> Export {
-        if let old = node["renamed_from"] { postpone("'renamed_from' is not supported yet", at: old.location) }
-        if let change = node["on_schema_change"], change.text != "fail" {
-            postpone("'on_schema_change' other than fail is not supported yet", at: change.location)
+        if let change = node["on_schema_change"], change.text == "freeze" {
+            postpone("'on_schema_change: freeze' is not supported yet", at: change.location)
         }
         for name in ["contract", "expect"] {
             if let rule = node[name] { postpone("'\(name)' is not supported yet", at: rule.location) }

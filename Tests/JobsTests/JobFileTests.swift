@@ -16,7 +16,7 @@ import Testing
         #expect(job.timeZone.identifier == "Europe/Helsinki")
         #expect(job.api == APISettings())
         let export = try #require(job.exports.first)
-        #expect(job.id(of: export) == ExportID(job: "nightly-ads", export: "google_ads"))
+        #expect(job.identity(of: export) == ExportID(job: "nightly-ads", export: "google_ads"))
         #expect(
             String(decoding: JSONValue.object(export.query.object).serialized, as: UTF8.self)
                 == #"{"ds_id":"AW","ds_accounts":["123-456-7890","987-654-3210"],"#
@@ -42,11 +42,26 @@ import Testing
         #expect(
             job.unsupported.map(\.description) == [
                 "job.yaml:17:17: 'on_bad_row: quarantine' is not supported yet",
-                "job.yaml:21:23: 'on_schema_change' other than fail is not supported yet",
                 "job.yaml:22:15: 'contract' is not supported yet", "job.yaml:23:13: 'expect' is not supported yet",
                 "job.yaml:25:9: this build of sluice has no 'postgres' destination",
             ]
         )
+    }
+
+    @Test func `A renamed job or export keeps the identity of its windows`() throws {
+        let job = try JobFixtures.parse(
+            """
+            name: new
+            renamed_from: old
+            exports:
+              - name: spend
+                renamed_from: cost
+                query: {ds_id: AW, fields: [Date, Cost], start_date: 2024-01-01, end_date: today}
+                into: [{csv: {path: out/}}]
+            """
+        )
+        #expect(job.unsupported.isEmpty)
+        #expect(job.identity(of: job.exports[0]) == ExportID(job: "old", export: "cost"))
     }
 
     @Test func `Every documented stage parses`() throws {
