@@ -227,7 +227,11 @@ package final class WindowRows {
             try judgeRepeated(body, of: ended)
             if body.rowCount > 0 { resumes = 0 }
             try await follow(
-                paging.pageEnded(rows: body.rowCount, asked: ended.asked ?? .max, hasNextPage: ended.meta?.hasNextPage ?? false)
+                paging.pageEnded(
+                    rows: body.rowCount,
+                    asked: ended.asked ?? .max,
+                    hasNextPage: ended.meta?.hasNextPage ?? false
+                )
             )
             return nil
         }

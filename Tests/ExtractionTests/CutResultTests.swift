@@ -111,7 +111,11 @@ struct CutResultTests {
         try await withCap(1_000_000, rowsPerDay: 10_000) { world in
             let reading = try await world.read(Self.query, Self.part(days: 1))
             #expect(reading.rows.count == 10_000)
-            #expect(reading.facts.warnings == ["a result of 10000 rows may have been cut by the API, and cannot be fetched in parts"])
+            #expect(
+                reading.facts.warnings == [
+                    "a result of 10000 rows may have been cut by the API, and cannot be fetched in parts"
+                ]
+            )
         }
     }
 

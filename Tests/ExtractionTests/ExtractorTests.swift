@@ -61,7 +61,11 @@ struct ExtractorTests {
         }
     }
 
-    @Test("A fault that never passes ends in a typed error or the right rows, never in wrong ones", arguments: passing, phases)
+    @Test(
+        "A fault that never passes ends in a typed error or the right rows, never in wrong ones",
+        arguments: passing,
+        phases
+    )
     func endless(kind: Fault.Kind, phase: Fault.Phase) async throws {
         // An API that keeps back the last row of every answer cannot be told from one that counts the header row.
         guard kind != .named(.shortPage) else { return }
@@ -99,7 +103,9 @@ struct ExtractorTests {
             while !world.sandbox.requests.contains(where: { $0.fault != nil }) { await Task.yield() }
             let hung = try #require(world.sandbox.requests.first { $0.fault != nil })
             // Until it is asked again; what else is under way is asked again too.
-            while !world.sandbox.requests.contains(where: { $0.number > hung.number && $0.parameters == hung.parameters }) {
+            while !world.sandbox.requests.contains(where: {
+                $0.number > hung.number && $0.parameters == hung.parameters
+            }) {
                 world.clock.expireTimeouts()
                 try await Task.sleep(for: .milliseconds(20))
             }
@@ -133,7 +139,9 @@ struct ExtractorTests {
 
     @Test("A result that expired while it was read is asked for anew, and read from its first row")
     func expiry() async throws {
-        try await withFaults([Fault(.named(.notFound), phase: .page, amount: .times(1, skipping: 1))]) { world, expected in
+        try await withFaults([Fault(.named(.notFound), phase: .page, amount: .times(1, skipping: 1))]) {
+            world,
+            expected in
             let reading = try await world.read()
             expectSame(reading.rows, expected)
             #expect(world.sent.all.count == 2)
@@ -149,7 +157,9 @@ struct ExtractorTests {
             struct Broken: Error {}
             await #expect(throws: Broken.self) {
                 try await world.extractor.withRows(
-                    of: request, tally: RequestTally(retries: 1), record: { _, _ in throw Broken() }
+                    of: request,
+                    tally: RequestTally(retries: 1),
+                    record: { _, _ in throw Broken() }
                 ) { _ in }
             }
             #expect(world.sandbox.requests.isEmpty)

@@ -66,8 +66,12 @@ struct WindowRowsTests {
                 [7, 30, 100_000].flatMap { pageRows in
                     [Duration.zero, .seconds(47)].map { queryTime in
                         Manner(
-                            dialect: dialect, headerCount: headerCount, dataFirst: dataFirst, pageRows: pageRows,
-                            queryTime: queryTime)
+                            dialect: dialect,
+                            headerCount: headerCount,
+                            dataFirst: dataFirst,
+                            pageRows: pageRows,
+                            queryTime: queryTime
+                        )
                     }
                 }
             }
@@ -134,7 +138,11 @@ struct WindowRowsTests {
         var readings: [World.Reading] = []
         for pageRows in [7, 1000, 100_000] {
             let faults: [Fault] = [
-                Fault(.named(.cut), phase: .page, amount: .times(2, skipping: Int.random(in: 0..<3, using: &generator))),
+                Fault(
+                    .named(.cut),
+                    phase: .page,
+                    amount: .times(2, skipping: Int.random(in: 0..<3, using: &generator))
+                ),
                 Fault(.named(.drip), phase: .page, amount: .probability(0.2)),
             ]
             let change: (inout SandboxOptions) -> Void = { options in
@@ -259,7 +267,9 @@ struct WindowRowsTests {
             let expected = try await world.expected()
             world.sandbox.update { $0.faults = [once] }
             expectSame(try await world.read().rows, expected)
-            let often = (0..<40).map { Fault(.named(.changedTotal), phase: .page, amount: .times(1, skipping: 1 + $0 * 2)) }
+            let often = (0..<40).map {
+                Fault(.named(.changedTotal), phase: .page, amount: .times(1, skipping: 1 + $0 * 2))
+            }
             world.sandbox.update { $0.faults = often }
             let error = await #expect(throws: ExtractionError.self) { try await world.read() }
             #expect(error?.code == .incomplete)

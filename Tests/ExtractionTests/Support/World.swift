@@ -172,7 +172,8 @@ func expectSame(
     func row(_ rows: [[JSONValue]]) -> String { place < rows.count ? JSONValue.array(rows[place]).description : "none" }
     Issue.record(
         "\(comment) \(rows.count) rows, \(expected.count) expected; row \(place): \(row(rows)), not \(row(expected))",
-        sourceLocation: sourceLocation)
+        sourceLocation: sourceLocation
+    )
 }
 
 /// A generator whose numbers depend on the seed alone (SplitMix64).
