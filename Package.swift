@@ -97,8 +97,9 @@ let package = Package(
         ),
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["PipelineCore", "ByteCodecs", "FileLoading", "CSVSink", "NDJSONSink", "Sandbox"] + nio,
-            path: "Tests/Benchmarks"
+            dependencies: ["PipelineCore", "ByteCodecs", "Sandbox"] + nio,
+            path: "Tests/Benchmarks",
+            exclude: ["run.sh", "RESULTS.md"]
         ),
         .testTarget(name: "EndToEndTests", dependencies: ["Sandbox", "PipelineTesting", "CZlib", crypto]),
     ]

@@ -107,6 +107,12 @@ public struct CSVRenderer: Sendable {
                     output.append(UInt8(ascii: "\""))
                 }
             case .escaped:
+                if isPlain,
+                    let written = JSONText.appendUnescaped(bytes, cell.range, to: output, unless: delimiters)
+                {
+                    output = written
+                    continue
+                }
                 scratch.removeAll(keepingCapacity: true)
                 JSONText.appendUnescaped(bytes.extracting(cell.range), to: &scratch)
                 output = text(scratch.span, 0..<scratch.count, to: output)

@@ -8,27 +8,45 @@ public enum JSONText {
     public static func appendUnescaped(_ inside: Span<UInt8>, to text: inout [UInt8]) {
         var position = 0
         while position < inside.count {
-            let escape = firstBackslash(inside, from: position)
+            let escape = firstBackslash(inside, position..<inside.count)
             text.append(inside, position..<escape)
             guard escape + 1 < inside.count else { return }
-            position = escape + 2
-            switch inside[escape + 1] {
-            case UInt8(ascii: "b"): text.append(0x08)
-            case UInt8(ascii: "f"): text.append(0x0C)
-            case UInt8(ascii: "n"): text.append(0x0A)
-            case UInt8(ascii: "r"): text.append(0x0D)
-            case UInt8(ascii: "t"): text.append(0x09)
-            case UInt8(ascii: "u"):
-                var scalar = codeUnit(inside, position)
-                position += 4
-                if scalar & 0xFC00 == 0xD800 {
-                    scalar = 0x10000 + (scalar & 0x3FF) << 10 + (codeUnit(inside, position + 2) & 0x3FF)
-                    position += 6
-                }
-                appendUTF8(scalar, to: &text)
-            case let letter: text.append(letter)
-            }
+            position = escape
+            let unit = EncodedScalar(unescaped(inside, &position))
+            for index in 0..<unit.count { text.append(UInt8(truncatingIfNeeded: unit.bytes >> UInt64(8 * index))) }
         }
+    }
+
+    /// Appends what `appendUnescaped` does for the string inside `range`, where it can stand in CSV without quotes.
+    ///
+    /// There must be room for `range.count` bytes and the writer's overshoot.
+    /// - Parameters:
+    ///   - bytes: Holds the string, and best more behind it, because bytes are looked at eight at a time.
+    ///   - range: What stands between the quotes, as in the other function.
+    ///   - output: Takes the UTF-8.
+    ///   - delimiters: The delimiter in every place.
+    /// - Returns: The writer with the text; nil where the text holds a delimiter, a quote or a line break.
+    @inline(never)
+    static func appendUnescaped(
+        _ bytes: Span<UInt8>,
+        _ range: Range<Int>,
+        to output: ByteWriter,
+        unless delimiters: UInt64
+    ) -> ByteWriter? {
+        var output = output
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let escape = firstBackslash(bytes, position..<range.upperBound)
+            // Quotes and line breaks stand in a JSON string as escapes alone.
+            guard output.append(bytes, position, escape - position, unless: delimiters) else { return nil }
+            guard escape + 1 < range.upperBound else { return output }
+            position = escape
+            let scalar = unescaped(bytes, &position)
+            if scalar == UInt32(delimiters & 0xFF) || scalar == 0x22 || scalar == 0x0A || scalar == 0x0D { return nil }
+            let encoded = EncodedScalar(scalar)
+            output.append(word: encoded.bytes, keeping: encoded.count)
+        }
+        return output
     }
 
     /// Appends text as a JSON string, quotes included, with no more escapes than JSON demands.
@@ -81,15 +99,35 @@ public enum JSONText {
         return output
     }
 
-    private static func firstBackslash(_ bytes: Span<UInt8>, from start: Int) -> Int {
-        var position = start
-        while position + 8 <= bytes.count {
+    private static func firstBackslash(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int {
+        var position = range.lowerBound
+        while position < range.upperBound, position + 8 <= bytes.count {
             let matches = Word.matches(bytes.word(position), Word.all(UInt8(ascii: "\\")))
-            if matches != 0 { return position + Word.firstMatch(matches) }
+            if matches != 0 { return min(position + Word.firstMatch(matches), range.upperBound) }
             position += 8
         }
-        while position < bytes.count, bytes[position] != UInt8(ascii: "\\") { position += 1 }
-        return position
+        while position < range.upperBound, bytes[position] != UInt8(ascii: "\\") { position += 1 }
+        return min(position, range.upperBound)
+    }
+
+    /// What the escape at `position`, a backslash and at least one byte, stands for; moves behind it.
+    @inline(__always) private static func unescaped(_ bytes: Span<UInt8>, _ position: inout Int) -> UInt32 {
+        let letter = bytes[position + 1]
+        position += 2
+        switch letter {
+        case UInt8(ascii: "b"): return 0x08
+        case UInt8(ascii: "f"): return 0x0C
+        case UInt8(ascii: "n"): return 0x0A
+        case UInt8(ascii: "r"): return 0x0D
+        case UInt8(ascii: "t"): return 0x09
+        case UInt8(ascii: "u"):
+            let unit = codeUnit(bytes, position)
+            position += 4
+            guard unit & 0xFC00 == 0xD800 else { return unit }
+            position += 6
+            return 0x10000 + (unit & 0x3FF) << 10 + (codeUnit(bytes, position - 4) & 0x3FF)
+        default: return UInt32(letter)
+        }
     }
 
     /// The four hexadecimal digits from `start`; places past the end count as 0.
@@ -101,23 +139,22 @@ public enum JSONText {
         }
         return value
     }
+}
 
-    private static func appendUTF8(_ scalar: UInt32, to text: inout [UInt8]) {
-        func trail(_ shift: UInt32) -> UInt8 { 0x80 | UInt8(truncatingIfNeeded: scalar >> shift) & 0x3F }
+/// The UTF-8 of one scalar value, the first byte in the lowest place.
+private struct EncodedScalar {
+    let bytes: UInt64
+    let count: Int
+
+    init(_ scalar: UInt32) {
+        func trail(_ shift: UInt32) -> UInt64 { UInt64(0x80 | (scalar >> shift) & 0x3F) }
         switch scalar {
-        case ..<0x80: text.append(UInt8(truncatingIfNeeded: scalar))
-        case ..<0x800:
-            text.append(0xC0 | UInt8(truncatingIfNeeded: scalar >> 6))
-            text.append(trail(0))
-        case ..<0x10000:
-            text.append(0xE0 | UInt8(truncatingIfNeeded: scalar >> 12))
-            text.append(trail(6))
-            text.append(trail(0))
+        case ..<0x80: (bytes, count) = (UInt64(scalar), 1)
+        case ..<0x800: (bytes, count) = (UInt64(0xC0 | scalar >> 6) | trail(0) << 8, 2)
+        case ..<0x10000: (bytes, count) = (UInt64(0xE0 | scalar >> 12) | trail(6) << 8 | trail(0) << 16, 3)
         default:
-            text.append(0xF0 | UInt8(truncatingIfNeeded: scalar >> 18))
-            text.append(trail(12))
-            text.append(trail(6))
-            text.append(trail(0))
+            bytes = UInt64(0xF0 | scalar >> 18) | trail(12) << 8 | trail(6) << 16 | trail(0) << 24
+            count = 4
         }
     }
 }

@@ -157,9 +157,6 @@ package final class Extractor: Sendable {
     /// Rows that a call for a page may ask for.
     var pageLimit: Int { min(settings.pageRows, Queries.maximumPageRows) }
 
-    /// Answers in a row that cannot be read, after which looking at a query is given up.
-    static let unreadableAnswers = 5
-
     /// Waits before the try with this number, from 1: half a second doubling to 10 s, with full jitter.
     func pause(beforeTry number: Int) async throws {
         try await clock.sleep(for: min(.seconds(10), .milliseconds(500) * (1 << min(number - 1, 5))) * random())

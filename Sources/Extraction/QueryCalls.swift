@@ -8,8 +8,8 @@ final class QueryCalls {
     /// A query whose result is there.
     struct Answered {
         enum Rows {
-            /// In this answer, whose body was read as far as this place of this chunk.
-            case here(StreamedResponse, ByteChunk, offset: Int)
+            /// In this answer, whose body was read as far as this place of this chunk; nil where the reader has it all.
+            case here(StreamedResponse, ByteChunk?, offset: Int)
             /// To be fetched page by page.
             case elsewhere
         }
@@ -17,6 +17,8 @@ final class QueryCalls {
         var query: KnownQuery
         var meta: ResultMeta
         var rows: Rows
+        /// Rows asked for in this answer; nil for all.
+        var asked: Int?
     }
 
     /// What came of watching a query.
@@ -98,14 +100,13 @@ final class QueryCalls {
         )
         let elapsed = Self.stopwatch(extractor.clock)
         var isSubmitted = !isNew
-        var unreadable = 0
         while true {
+            let handle = isSubmitted ? lifecycle.handle ?? .scheduleID(query.scheduleID) : nil
             let step: QueryLifecycle.Step
             var answer: Answer?
             do {
                 let response =
-                    try await isSubmitted
-                    ? look(lifecycle.handle ?? .scheduleID(query.scheduleID), firstRows) : submit(query, firstRows)
+                    if let handle { try await look(handle, firstRows) } else { try await submit(query, firstRows) }
                 isSubmitted = true
                 let read = try await self.read(response, of: query, &reader)
                 answer = read
@@ -113,13 +114,14 @@ final class QueryCalls {
                 if case .ready = next, !read.meta.describesColumns {
                     throw response.violation("the result comes without a description of its columns", isTransient: true)
                 }
-                (step, unreadable) = (next, 0)
+                step = next
             } catch let error as SupermetricsError {
-                guard isSubmitted else { throw error }
-                unreadable += error.kind == .protocolViolation ? 1 : 0
-                guard unreadable < Extractor.unreadableAnswers else { throw error }
+                guard isSubmitted else {
+                    guard error.isResultGone else { throw error }
+                    return .lost(error)
+                }
                 // A failure to look is none of the query, but a window looks in vain only so often.
-                guard tally.retries.remaining > 0 || !error.isTransient else { throw error }
+                if error.isTransient { guard tally.spend() else { throw error } }
                 if !isNew, error.isResultGone { return .lost(error) }
                 step = lifecycle.receive(error, elapsed: elapsed(), random: extractor.random())
             }
@@ -130,7 +132,9 @@ final class QueryCalls {
                 try await extractor.clock.sleep(for: pause)
             case .ready:
                 guard let answer else { continue }
-                return .answered(Answered(query: query, meta: answer.meta, rows: answer.rows))
+                // The call that looks by request id takes no offsets.
+                let asked: Int? = if case .requestID? = handle { nil } else { firstRows }
+                return .answered(Answered(query: query, meta: answer.meta, rows: answer.rows, asked: asked))
             case .lost(let error): return .lost(error)
             case .fail(let error):
                 guard !isNew, error.mayBeOfOldQuery else { throw error }
@@ -199,31 +203,33 @@ final class QueryCalls {
         reader.schema = nil
         reader.beginBody()
         var meta: ResultMeta?
+        /// What the answer says, once its rows begin.
+        func note(_ event: ReadEvent, _ chunk: ByteChunk?, at offset: Int) async throws -> Answer? {
+            switch event {
+            case .meta(let bytes): meta = try decode(bytes, response)
+            case .error(let bytes): throw response.error(decoding: bytes)
+            case .rowsBegin(afterMeta: true):
+                return answer(response, meta, hasData: true, .here(response, chunk, offset: offset))
+            case .rowsBegin(afterMeta: false):
+                reader.abandonBody()
+                return answer(response, try await metaAlone(of: query), hasData: true, .elsewhere)
+            case .batch, .end: break
+            }
+            return nil
+        }
         do {
             while let chunk = try await response.body.next() {
                 var offset = 0
                 while let event = try chunk.withBytes({ bytes throws(ReadError) in
                     try reader.next(from: bytes, at: &offset)
                 }) {
-                    switch event {
-                    case .meta(let bytes): meta = try decode(bytes, response)
-                    case .error(let bytes): throw response.error(decoding: bytes)
-                    case .rowsBegin(afterMeta: true):
-                        return answer(response, meta, hasData: true, .here(response, chunk, offset: offset))
-                    case .rowsBegin(afterMeta: false):
-                        reader.abandonBody()
-                        return try await answer(response, metaAlone(of: query), hasData: true, .elsewhere)
-                    case .batch, .end: break
-                    }
+                    if let answer = try await note(event, chunk, at: offset) { return answer }
                 }
             }
             while true {
-                switch try reader.finish() {
-                case .meta(let bytes): meta = try decode(bytes, response)
-                case .error(let bytes): throw response.error(decoding: bytes)
-                case .end: return answer(response, meta, hasData: false, .elsewhere)
-                case .rowsBegin, .batch: break
-                }
+                let event = try reader.finish()
+                if let answer = try await note(event, nil, at: 0) { return answer }
+                if case .end = event { return answer(response, meta, hasData: false, .elsewhere) }
             }
         } catch let error as ReadError {
             reader.abandonBody()

@@ -9,6 +9,7 @@ package final class RequestTally: Sendable {
     package let retries: RetryBudget
     private let allowed: Int
     private let calls = Atomic(0)
+    private let spent = Atomic(0)
 
     /// A tally of a window about to begin.
     ///
@@ -19,7 +20,16 @@ package final class RequestTally: Sendable {
     }
 
     /// Requests made so far, retries included; one that is repeated with a refreshed credential counts once.
-    package var made: Int { calls.load(ordering: .relaxed) + allowed - retries.remaining }
+    package var made: Int {
+        calls.load(ordering: .relaxed) + allowed - retries.remaining - spent.load(ordering: .relaxed)
+    }
 
     func add() { calls.add(1, ordering: .relaxed) }
+
+    /// Spends a retry on a call that was answered, but not with what was asked for; false where none is left.
+    func spend() -> Bool {
+        guard retries.take() else { return false }
+        spent.add(1, ordering: .relaxed)
+        return true
+    }
 }

@@ -24,12 +24,14 @@ package final class WindowRows {
     private var lastPageHash: UInt64?
     private var resumes = 0
     private var isFlushed = false
+    /// The id of the last answer that described a result, for messages.
+    private var requestID: String?
 
     /// A page whose body is being read.
     private struct Page {
         var response: StreamedResponse
-        /// Rows asked for, a row asked for a second time not counted.
-        var asked: Int
+        /// Rows asked for, a row asked for a second time not counted; nil for all.
+        var asked: Int?
         /// Whether it had to begin with the last row of the page before.
         var isSeamed = false
         var meta: ResultMeta?
@@ -136,7 +138,7 @@ package final class WindowRows {
         switch answered.rows {
         case .here(let response, let chunk, let offset):
             page = Page(response: response, asked: firstPage, meta: answered.meta, chunk: chunk, chunkOffset: offset)
-            askAhead(afterAsking: firstPage)
+            if let asked = answered.asked { askAhead(afterAsking: asked) }
         case .elsewhere: try await openPage(offset: 0, limit: extractor.pageLimit)
         }
     }
@@ -168,6 +170,7 @@ package final class WindowRows {
     /// Judges a result by the number of rows it announces, before any of them is read.
     private func weigh(_ meta: ResultMeta, of query: KnownQuery) async throws {
         if fields.isEmpty { fields = meta.fields }
+        requestID = meta.requestID ?? requestID
         paging = Paging(pageRows: extractor.pageLimit, headerCounted: extractor.headerCounted)
         guard paging.announce(meta.totalRows), let announced = paging.announced else { return }
         if paging.headerCounted == .unknown, [announced, announced - 1].contains(where: mayBeCut) {
@@ -224,7 +227,11 @@ package final class WindowRows {
             try judgeRepeated(body, of: ended)
             if body.rowCount > 0 { resumes = 0 }
             try await follow(
-                paging.pageEnded(rows: body.rowCount, asked: ended.asked, hasNextPage: ended.meta?.hasNextPage ?? false)
+                paging.pageEnded(
+                    rows: body.rowCount,
+                    asked: ended.asked ?? .max,
+                    hasNextPage: ended.meta?.hasNextPage ?? false
+                )
             )
             return nil
         }
@@ -336,7 +343,7 @@ package final class WindowRows {
     /// What is known of the header row may have come from the very answer that was wrong.
     private func contradiction(_ text: String) -> ReadAgain {
         extractor.forgetHeader()
-        return ReadAgain(cause: .contradiction(text), requestID: known.requestIDs.last)
+        return ReadAgain(cause: .contradiction(text), requestID: requestID)
     }
 
     /// A leaf ended: what it proved, and whether it may have been cut.
@@ -372,7 +379,7 @@ package final class WindowRows {
     private func judge(_ count: Int, of index: Int) throws {
         guard mayBeCut(count) else { return }
         if !request.decidesRows, let pieces = tree[index].part.pieces(byDate: hasDays, byAccount: hasAccounts) {
-            throw ReadAgain(cause: .pieces(leaf: index, count: count, pieces))
+            throw ReadAgain(cause: .pieces(leaf: index, count: count, pieces), requestID: requestID)
         }
         guard isAtCap(count) else {
             let doubt = "a result of \(count) rows may have been cut by the API, and cannot be fetched in parts"
@@ -383,7 +390,7 @@ package final class WindowRows {
             .incomplete,
             "the result has \(count) rows, as many as the API returns at most, so rows may be missing; ask for fewer"
                 + " accounts or fields, or add a date field and a smaller window size",
-            requestID: known.requestIDs.last
+            requestID: requestID
         )
     }
 
@@ -395,7 +402,7 @@ package final class WindowRows {
             case .cut(let count): extractor.caps.noteCut(count, source: request.source)
             case .whole(let count): extractor.caps.noteWhole(count, source: request.source)
             case .shrunk(let count, let parts):
-                throw ReadAgain(cause: .shrunk(count: count, parts: parts), requestID: known.requestIDs.last)
+                throw ReadAgain(cause: .shrunk(count: count, parts: parts), requestID: requestID)
             }
         }
         for index in tree.leaves.indices {
@@ -407,7 +414,7 @@ package final class WindowRows {
     private func judgeRepeated(_ body: BodyFacts, of page: Page) throws {
         defer { lastPageHash = body.rowHash }
         guard body.rowCount > 1, !page.isSeamed, body.rowHash == lastPageHash else { return }
-        throw ReadAgain(cause: .repeated(offset: paging.received), requestID: known.requestIDs.last)
+        throw ReadAgain(cause: .repeated(offset: paging.received), requestID: requestID)
     }
 
     /// Whether rows carry their day, so that a result may be fetched in two halves of its days.

@@ -122,7 +122,7 @@ package struct JobRun: Sendable {
             client: client,
             windows: ConcurrencyGate(permits: windowsAtOnce),
             windowsAtOnce: windowsAtOnce,
-            loads: ConcurrencyGate(permits: loadsAtOnce),
+            pumps: ConcurrencyGate(permits: loadsAtOnce),
             spare: SpareBatches(cores),
             maxAttempts: job.api.maxAttempts,
             clock: clock,

@@ -77,12 +77,12 @@ struct Pump {
             while true {
                 while !ended, started - written < 2 || spare.tryTake() {
                     started += 1  // before the await, so that a throw gives the spare slot back
-                    guard let read = try await next() else {
+                    guard let read = try await next().map({ Handover($0) }) else {
                         if started - written > 2 { spare.give() }
                         (ended, started) = (true, started - 1)
                         break
                     }
-                    start(read.batch, rejects: read.rejects, index: started - 1, in: &group)
+                    start(read, index: started - 1, in: &group)
                 }
                 guard written < started else { return }
                 while finished[written] == nil, let rendered = try await group.next() {
@@ -104,15 +104,12 @@ struct Pump {
     }
 
     private func start(
-        _ batch: Batch,
-        rejects: Rejects,
+        _ read: Handover<(batch: Batch, rejects: Rejects)>,
         index: Int,
         in group: inout ThrowingTaskGroup<Rendered, any Error>
     ) {
-        let box = Handover(batch)
         group.addTask { [process, lanes] in
-            guard var batch = box.take() else { throw CancellationError() }
-            var rejects = rejects
+            guard var (batch, rejects) = read.take() else { throw CancellationError() }
             try process(&batch, &rejects)
             let blocks = lanes.map { $0.encode(batch) }
             return Rendered(index: index, rowCount: batch.rowCount, blocks: blocks, rejects: rejects)

@@ -13,8 +13,8 @@ struct RunResources: Sendable {
     let windows: ConcurrencyGate
     /// How many that are.
     let windowsAtOnce: Int
-    /// Lets so many windows load at once.
-    let loads: ConcurrencyGate
+    /// Lets so many windows take rows to their sinks at once; commits, which wait for disks, are not counted.
+    let pumps: ConcurrencyGate
     let spare: SpareBatches
     let maxAttempts: Int
     let clock: any Clock<Duration>
@@ -186,10 +186,8 @@ struct WindowRun {
             sent.append(attempt)
         }
         return try await resources.extractor.withRows(of: request, tally: tally, record: record) { rows in
-            try await resources.loads.withPermit {
-                try await holding(ledgers.map(\.loads)[...]) {
-                    try await load(rows, into: targets, tally, &notes)
-                }
+            try await holding(ledgers.map(\.loads)[...]) {
+                try await load(rows, into: targets, tally, &notes)
             }
         }
     }
@@ -227,7 +225,6 @@ struct WindowRun {
         }
         rows.schema = base
         let (export, window) = (export, name)
-        resources.report(.loading(export: export, window: window, expectedRows: rows.expectedRows))
         let fanOut = FanOut(
             sinks: targets.map { sinks[$0.sink] },
             load: Load(window: fetch.window, schema: pipeline.output)
@@ -240,7 +237,10 @@ struct WindowRun {
                 spare: resources.spare,
                 wrote: { report(.rows(export: export, window: window, count: $0)) }
             )
-            let pumped = try await pump.run { try await rows.next() }
+            let pumped = try await resources.pumps.withPermit {
+                report(.loading(export: export, window: window, expectedRows: rows.expectedRows))
+                return try await pump.run { try await rows.next() }
+            }
             notes.warnings = try judge(pumped, rows.facts, targets).map { "\(window): \($0)" }
             notes.bytes = pumped.bytes
             return checkpoint(pumped, rows.facts, schema: pipeline.output, requests: tally.made)

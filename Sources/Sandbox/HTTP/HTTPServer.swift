@@ -3,7 +3,9 @@ import NIOHTTP1
 import NIOHTTPCompression
 import NIOPosix
 
-typealias Connection = NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>
+/// A connection whose answers are written to its channel: an async writer of its own would stop the process where the
+/// server ends while a connection that was just accepted waits to be served.
+typealias Connection = NIOAsyncChannel<HTTPServerRequestPart, Never>
 
 /// The HTTP/1.1 server under the sandbox: connections in, answers out; knows nothing of queries.
 struct HTTPServer {
@@ -73,7 +75,7 @@ struct HTTPServer {
                 group.addTask { try? await connection.channel.closeFuture.get() }
                 group.addTask {
                     // Whatever ends a connection early, a vanished client or a fault, ends only this connection.
-                    try? await connection.executeThenClose { parts, _ in
+                    try? await connection.executeThenClose { parts in
                         try await exchange(parts, on: connection.channel, answer, writer)
                     }
                 }

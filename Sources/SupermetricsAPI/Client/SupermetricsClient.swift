@@ -56,6 +56,11 @@ public func withSupermetricsClient<R>(
         configuration.connections ?? configuration.concurrentQueries * 4 + 32
     // Connections are tried again by the retry policy, which counts and reports them.
     settings.connectionPool.retryConnectionEstablishment = false
+    // Each read costs two switches between threads, so a body that comes fast is read in large pieces.
+    settings.http1_1ConnectionDebugInitializer = { channel in
+        let pieces = AdaptiveRecvByteBufferAllocator(minimum: 4 << 10, initial: 16 << 10, maximum: 256 << 10)
+        return channel.setOption(.recvAllocator, value: pieces)
+    }
     let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     let result: Result<R, any Error>
     do {

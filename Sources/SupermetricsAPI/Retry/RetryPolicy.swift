@@ -49,7 +49,8 @@ public final class RetryBudget: Sendable {
     /// Retries not yet made.
     public var remaining: Int { left.withLock { $0 } }
 
-    func take() -> Bool {
+    /// Takes a retry; false where none is left.
+    package func take() -> Bool {
         left.withLock { left in
             guard left > 0 else { return false }
             left -= 1

@@ -89,6 +89,7 @@ struct World {
         var object = query
         object["start_date"] = part.days.map { .string($0.start.description) }
         object["end_date"] = part.days.map { .string($0.end.description) }
+        object["ds_accounts"] = query["ds_accounts"] ?? .array(part.accounts.map { .string($0) })
         var control = QueryControl()
         control.noHeaders = true
         return try await client.queries.execute(object, control: control).rows
@@ -157,6 +158,22 @@ extension Batch {
             }
         }
     }
+}
+
+/// Compares rows; where they differ it tells of the first place alone.
+func expectSame(
+    _ rows: [[JSONValue]],
+    _ expected: [[JSONValue]],
+    _ comment: String = "",
+    sourceLocation: SourceLocation = #_sourceLocation
+) {
+    guard rows != expected else { return }
+    let place = zip(rows, expected).prefix { $0 == $1 }.count
+    func row(_ rows: [[JSONValue]]) -> String { place < rows.count ? JSONValue.array(rows[place]).description : "none" }
+    Issue.record(
+        "\(comment) \(rows.count) rows, \(expected.count) expected; row \(place): \(row(rows)), not \(row(expected))",
+        sourceLocation: sourceLocation
+    )
 }
 
 /// A generator whose numbers depend on the seed alone (SplitMix64).
