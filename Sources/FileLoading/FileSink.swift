@@ -12,7 +12,7 @@ extension FileSink {
         switch files.location {
         case .folder(let folder): folder.description
         case .file(let file): file.path
-        case .stream: "standard output"
+        case .stream: FileTarget.standardOutput
         }
     }
 

@@ -13,6 +13,9 @@ public struct FileTarget: Sendable {
         case stream(Int32)
     }
 
+    /// How standard output is named as a destination.
+    package static let standardOutput = "standard output"
+
     let location: Location
     let compression: FileCompression
     private let format: any FileFormat

@@ -105,7 +105,7 @@ private actor StreamWriter {
     private nonisolated let executor = QueueExecutor("sluice.output")
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
-    private static let name = "standard output"
+    private static let name = FileTarget.standardOutput
     private let output: Descriptor
     private let files: FileTarget
     private var order: [Window] = []

@@ -54,7 +54,7 @@ struct DemoCommand: AsyncParsableCommand {
                 options: RunOptions(),
                 credential: try .apiKey(sandbox.apiKey)
             )
-            return try await setup.run(run, display, reports, tableOnOutput: true)
+            return try await setup.run(run, display, reports)
         }
         guard code == 0 else { throw ExitCode(code) }
         print(

@@ -89,7 +89,7 @@ struct ExportCommand: AsyncParsableCommand {
             options: options,
             credential: try connection.credential(environment: setup.environment)
         )
-        let code = try await setup.run(run, display, reports, tableOnOutput: into != "-")
+        let code = try await setup.run(run, display, reports)
         guard code == 0 else { throw ExitCode(code) }
     }
 

@@ -8,8 +8,14 @@ final class Interrupts: Sendable {
 
     /// Runs `body`, cancelling it at the first signal; a second one ends the process at once.
     ///
+    /// - Parameters:
+    ///   - notice: What is said at the first signal; nil for nothing.
+    ///   - body: What is run.
     /// - Returns: What `body` returns, and the exit code of the signal (130 or 143), nil where none came.
-    static func watch<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> (R, Int32?) {
+    static func watch<R: Sendable>(
+        saying notice: String? = nil,
+        _ body: @escaping @Sendable () async throws -> R
+    ) async throws -> (R, Int32?) {
         let interrupts = Interrupts()
         let work = Task { try await body() }
         let sources = [SIGINT, SIGTERM].map { number in
@@ -17,7 +23,7 @@ final class Interrupts: Sendable {
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
                 if interrupts.note(number) {
-                    Terminal.writeError("\nstopping: loads in flight are given up, what was committed stays\n")
+                    if let notice { Terminal.writeError("\n\(notice)\n") }
                     work.cancel()
                 } else {
                     exit(128 + number)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FileLoading
 import Foundation
 import Jobs
 import Logging
@@ -37,14 +38,12 @@ struct JobSetup {
     ///   - run: The run.
     ///   - display: How progress is shown.
     ///   - reports: Files to write about it.
-    ///   - tableOnOutput: Whether the table goes to standard output; else it goes to standard error.
     /// - Returns: The exit code: a signal's, or the run's.
     /// - Throws: `CommandFailure` where a report cannot be written.
     func run(
         _ run: JobRun,
         _ display: DisplayOptions,
-        _ reports: ReportOptions,
-        tableOnOutput: Bool
+        _ reports: ReportOptions
     ) async throws -> Int32 {
         let log = try display.logger(environment: environment)
         // A program that reads JSON from standard error finds nothing else there.
@@ -52,10 +51,13 @@ struct JobSetup {
         let progress = Progress(log: log, draws: display.drawsProgress(environment: environment))
         var run = run
         run.report = { progress.note($0) }
-        let (summary, signal) = try await Interrupts.watch { [run] in
+        let notice = "stopping: loads in flight are given up, what was committed stays"
+        let (summary, signal) = try await Interrupts.watch(saying: isMachineRead ? nil : notice) { [run] in
             await progress.whileDrawing { await run.run() }
         }
-        if tableOnOutput {
+        // Where rows are written, they stay alone.
+        let outputHasRows = summary.exports.contains { $0.destinations.contains(FileTarget.standardOutput) }
+        if !outputHasRows {
             Terminal.write(SummaryTable.text(summary))
         } else if !isMachineRead {
             Terminal.writeError(SummaryTable.text(summary))

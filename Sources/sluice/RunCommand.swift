@@ -49,7 +49,7 @@ struct RunCommand: AsyncParsableCommand {
             options: options,
             credential: try connection.credential(environment: setup.environment)
         )
-        let code = try await setup.run(run, display, reports, tableOnOutput: true)
+        let code = try await setup.run(run, display, reports)
         guard code == 0 else { throw ExitCode(code) }
     }
 }
