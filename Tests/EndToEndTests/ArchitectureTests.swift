@@ -51,22 +51,17 @@ import Testing
     }
 
     /// The manifest as the package manager understands it.
-    private static func manifest() throws -> Manifest {
+    private static func manifest() async throws -> Manifest {
+        // With a scratch folder of its own it does not wait for the build whose tests these are.
         let scratch = try TemporaryFolder()
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["swift", "package", "--package-path", ExampleTests.root, "--scratch-path", scratch.path, "dump-package"]
-        let (output, errors) = (try scratch.writing("dump.json"), try scratch.writing("errors.txt"))
-        (process.standardOutput, process.standardError) = (output, errors)
-        try process.run()
-        process.waitUntilExit()
-        let said = try scratch.text("errors.txt")
-        try #require(process.terminationStatus == 0, "\(said)")
-        return try JSONDecoder().decode(Manifest.self, from: Data(scratch.bytes("dump.json")))
+        let dump = try await shellCommand(
+            "swift", "package", "--package-path", ExampleTests.root, "--scratch-path", scratch.path, "dump-package")
+        try #require(dump.exitCode == 0, "\(dump.errors)")
+        return try JSONDecoder().decode(Manifest.self, from: Data(dump.output))
     }
 
-    @Test func theManifestDrawsNoOtherArrow() throws {
-        let targets = try Self.manifest().targets
+    @Test func theManifestDrawsNoOtherArrow() async throws {
+        let targets = try await Self.manifest().targets
         let names = Set(targets.map(\.name))
         #expect(names.isSuperset(of: ["PipelineCore", "Jobs", "CSVSink", "sluice"]))
         for target in targets where target.type != "test" && !Self.aside.contains(target.name) {
@@ -85,8 +80,8 @@ import Testing
         }
     }
 
-    @Test func theSourcesImportNoMore() throws {
-        let targets = try Self.manifest().targets
+    @Test func theSourcesImportNoMore() async throws {
+        let targets = try await Self.manifest().targets
         let system: Set<String> = [
             "Foundation", "FoundationEssentials", "FoundationNetworking", "Glibc", "Dispatch", "Synchronization", "Swift",
         ]
@@ -104,8 +99,8 @@ import Testing
         }
     }
 
-    @Test func noSinkKnowsAnotherSinkTheJobsOrTheAPI() throws {
-        for target in try Self.manifest().targets where Self.sinks.contains(target.name) {
+    @Test func noSinkKnowsAnotherSinkTheJobsOrTheAPI() async throws {
+        for target in try await Self.manifest().targets where Self.sinks.contains(target.name) {
             let dependencies = Set(target.dependencies.flatMap(\.values).compactMap { $0.first??.text })
             #expect(dependencies.isDisjoint(with: Self.sinks.union(["Jobs", "SupermetricsAPI", "Extraction", "Sandbox"])))
             let folder = "\(ExampleTests.root)/\(target.path ?? "")"

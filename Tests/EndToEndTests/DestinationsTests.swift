@@ -42,20 +42,20 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: DiskTests.SmallDisk.isPermitted, "needs the right to mount a file system"))
+    @Test(.enabled("needs the right to mount a file system", DiskTests.SmallDisk.isPermitted))
     func oneThatFailsIsDetached() async throws {
         try await withWorld(.small.with { $0.rowsPerDay = 400 }) { world in
-            try DiskTests.SmallDisk.mount(world.folder, bytes: 128 << 10)
-            defer { DiskTests.SmallDisk.unmount(world.folder) }
-            let job = JobText.one {
-                $0.into = ["csv: {path: csv/}", "ndjson: {path: disk/json/, compression: none}"]
-                $0.window = "{size: day}"
+            try await DiskTests.SmallDisk.with(128 << 10, in: world.folder) {
+                let job = JobText.one {
+                    $0.into = ["csv: {path: csv/}", "ndjson: {path: disk/json/, compression: none}"]
+                    $0.window = "{size: day}"
+                }
+                let outcome = try await world.run(job, "--summary", "summary.json", expecting: 4)
+                #expect(outcome.everything.contains("disk/json"), "\(outcome.everything)")
+                #expect(try world.folder.windows("csv").count == 28, "the healthy destination has everything")
+                _ = try world.folder.windows("disk/json")
+                #expect(world.submissions.count == 28)
             }
-            let outcome = try await world.run(job, "--summary", "summary.json", expecting: 4)
-            #expect(outcome.everything.contains("disk/json"), "\(outcome.everything)")
-            #expect(try world.folder.windows("csv").count == 28, "the healthy destination has everything")
-            _ = try world.folder.windows("disk/json")
-            #expect(world.submissions.count == 28)
         }
     }
 

@@ -7,51 +7,52 @@ import Testing
     /// A small file system of its own in memory, for as long as a test lasts.
     struct SmallDisk {
         /// Whether this process may mount one.
-        static let isPermitted: Bool = {
-            guard let folder = try? TemporaryFolder(), (try? mount(folder, bytes: 65_536)) != nil else { return false }
-            unmount(folder)
+        static func isPermitted() async -> Bool {
+            guard let folder = try? TemporaryFolder(), (try? await mount(folder, bytes: 65_536)) != nil else { return false }
+            await unmount(folder)
             return true
-        }()
-
-        static func mount(_ folder: TemporaryFolder, bytes: Int) throws {
-            try folder.makeFolder("disk")
-            try run("mount", "-t", "tmpfs", "-o", "size=\(bytes)", "tmpfs", folder.path + "/disk")
         }
 
-        static func unmount(_ folder: TemporaryFolder) { try? run("umount", "-l", folder.path + "/disk") }
+        static func mount(_ folder: TemporaryFolder, bytes: Int) async throws {
+            try folder.makeFolder("disk")
+            let mount = try await shellCommand(
+                "mount", "-t", "tmpfs", "-o", "size=\(bytes)", "tmpfs", folder.path + "/disk")
+            try #require(mount.exitCode == 0)
+        }
 
-        private struct Refused: Error {}
+        static func unmount(_ folder: TemporaryFolder) async {
+            _ = try? await shellCommand("umount", "-l", folder.path + "/disk")
+        }
 
-        private static func run(_ words: String...) throws {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = words
-            process.standardError = FileHandle.nullDevice
-            try process.run()
-            process.waitUntilExit()
-            guard process.terminationStatus == 0 else { throw Refused() }
+        /// Runs `body` with a small disk at `disk/` in the folder.
+        static func with(_ bytes: Int, in folder: TemporaryFolder, _ body: () async throws -> Void) async throws {
+            try await mount(folder, bytes: bytes)
+            let result: Result<Void, any Error>
+            do { result = .success(try await body()) } catch { result = .failure(error) }
+            await unmount(folder)
+            try result.get()
         }
     }
 
-    @Test(.enabled(if: SmallDisk.isPermitted, "needs the right to mount a file system"), arguments: ["disk/out/", "disk/out.csv"])
+    @Test(.enabled("needs the right to mount a file system", SmallDisk.isPermitted), arguments: ["disk/out/", "disk/out.csv"])
     func aFullDiskLeavesTheOldData(_ path: String) async throws {
         try await withWorld { world in
-            try SmallDisk.mount(world.folder, bytes: 256 << 10)
-            defer { SmallDisk.unmount(world.folder) }
-            let job = JobText.one {
-                $0.end = "2024-01-14"
-                $0.into = ["csv: {path: \(path), compression: none}"]
+            try await SmallDisk.with(256 << 10, in: world.folder) {
+                let job = JobText.one {
+                    $0.end = "2024-01-14"
+                    $0.into = ["csv: {path: \(path), compression: none}"]
+                }
+                try await world.run(job)
+                let old = try world.folder.landed(path)
+                world.sandbox.update { $0.rowsPerDay = 2000 }
+                let full = try await world.run(job, "--reload=all", expecting: 6)
+                #expect(full.errors.contains("no space is left"), "\(full.everything)")
+                #expect(try world.folder.landed(path) == old)
+                // Room again: nothing else needs doing.
+                world.sandbox.update { $0.rowsPerDay = 4 }
+                try await world.run(job, "--reload=all")
+                #expect(try world.folder.csvRows(path).count == 4 * 14)
             }
-            try await world.run(job)
-            let old = try world.folder.landed(path)
-            world.sandbox.update { $0.rowsPerDay = 2000 }
-            let full = try await world.run(job, "--reload=all", expecting: 6)
-            #expect(full.everything.contains("no space is left"), "\(full.everything)")
-            #expect(try world.folder.landed(path) == old)
-            // Room again: nothing else needs doing.
-            world.sandbox.update { $0.rowsPerDay = 4 }
-            try await world.run(job, "--reload=all")
-            #expect(try world.folder.csvRows(path).count == 4 * 14)
         }
     }
 

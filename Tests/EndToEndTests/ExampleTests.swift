@@ -64,7 +64,7 @@ import Testing
             export SUPERMETRICS_BASE_URL=$(sed -E 's/.*"base_url":"([^"]*)".*/\\1/' facts.json)
             export SUPERMETRICS_API_KEY=$(sed -E 's/.*"api_key":"([^"]*)".*/\\1/' facts.json)
             "$@"; code=$?
-            kill -INT $pid; wait $pid
+            kill -INT $pid; wait $pid || exit 99
             exit $code
             """
         let outcome = try await Sluice.Running(

@@ -15,17 +15,17 @@ import Testing
     /// One kind of fault: what a single one ends in, and what one in every answer of a phase ends in.
     struct Kind: Sendable {
         var name: String
-        var once: [Fault.Phase: End]
+        var once: End
         var always: [Fault.Phase: End]
         /// How often it happens where it happens again and again.
         var amount = ""
 
         init(
-            _ name: String, once: End = .rows, onceAtSubmit: End? = nil, always: End, submit: End? = nil,
-            poll: End? = nil, page: End? = nil, amount: String = ""
+            _ name: String, once: End = .rows, always: End, submit: End? = nil, poll: End? = nil, page: End? = nil,
+            amount: String = ""
         ) {
             self.name = name
-            self.once = [.submit: onceAtSubmit ?? once, .poll: once, .page: once]
+            self.once = once
             self.always = [.submit: submit ?? always, .poll: poll ?? always, .page: page ?? always]
             self.amount = amount
         }
@@ -43,7 +43,7 @@ import Testing
         Kind("502", always: .exit(5)), Kind("503", always: .exit(5)), Kind("504", always: .exit(5)),
         Kind("html502", always: .exit(5)), Kind("error200", always: .exit(5)), Kind("string_error", always: .exit(5)),
         // A query that is not known any more is sent anew.
-        Kind("not_found", onceAtSubmit: .exit(5), always: .exit(5)),
+        Kind("not_found", always: .exit(5)),
         // Connections that break. Whatever an answer to a submission or a look says can be asked for again.
         Kind("reset", always: .exit(5)), Kind("hang", always: .exit(5)),
         Kind("cut", always: .rows, page: .exit(5)), Kind("cut_eof", always: .rows, page: .exit(5)),
@@ -66,7 +66,7 @@ import Testing
         var isOnce: Bool
 
         var fault: String { "\(kind.name)@\(phase.rawValue)" + (isOnce ? ":1x" : kind.amount) }
-        var end: End { (isOnce ? kind.once : kind.always)[phase] ?? .rows }
+        var end: End { isOnce ? kind.once : kind.always[phase] ?? .rows }
         /// Whether the answer to the submission must carry rows for the fault to happen there.
         var needsRowsAtOnce: Bool {
             phase == .submit && ["short_page", "repeat_page", "changed_total"].contains(kind.name)

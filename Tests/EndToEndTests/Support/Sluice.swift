@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// The built command, run as a user runs it: nothing of it is shared with the tests but its files and its words.
 enum Sluice {
@@ -30,12 +29,8 @@ enum Sluice {
 
     /// A process of the command that is under way.
     final class Running: Sendable {
-        private let process: Process
+        private let process: ChildProcess
         private let ended: Task<Outcome, Never>
-
-        private final class Late: Sendable {
-            let value = Mutex(false)
-        }
 
         /// Starts the command.
         ///
@@ -47,48 +42,44 @@ enum Sluice {
         ///   - input: What it reads from standard input; nil for nothing.
         ///   - limit: The longest it may take; then it is killed.
         init(
-            _ program: String, _ arguments: [String], environment: [String: String], in folder: String, input: String?, within limit: Duration
+            _ program: String, _ arguments: [String], environment: [String: String], in folder: String, input: String?,
+            within limit: Duration
         ) throws {
-            let streams = try TemporaryFolder()
-            let (process, late) = (Process(), Late())
-            process.executableURL = URL(fileURLWithPath: program)
-            process.arguments = arguments
-            process.environment = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"]
-                .merging(environment) { $1 }
-            process.currentDirectoryURL = URL(fileURLWithPath: folder)
             // Files, not pipes: they never fill up, and a killed process leaves what it had said.
-            process.standardOutput = try streams.writing("out")
-            process.standardError = try streams.writing("err")
-            process.standardInput = FileHandle.nullDevice
-            if let input { process.standardInput = try streams.reading("in", holding: input) }
-            let (events, end) = AsyncStream<Void>.makeStream()
-            process.terminationHandler = { _ in end.finish() }
+            let files = try TemporaryFolder()
+            if let input { try files.write(input, to: "in") }
             let started = ContinuousClock.now
-            try process.run()
+            let process = try ChildProcess(
+                program, arguments,
+                environment: ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"]
+                    .merging(environment) { $1 },
+                in: folder,
+                ChildProcess.Streams(
+                    input: input.map { _ in files.path + "/in" }, output: files.path + "/out", errors: files.path + "/err"
+                ))
             self.process = process
             ended = Task {
                 let watchdog = Task {
-                    guard (try? await Task.sleep(for: limit)) != nil, process.isRunning else { return }
-                    late.value.withLock { $0 = true }
-                    kill(process.processIdentifier, SIGKILL)
+                    try await Task.sleep(for: limit)
+                    process.send(SIGKILL)
                 }
-                for await _ in events {}
+                let end = await process.end
                 watchdog.cancel()
-                let isSignal = process.terminationReason == .uncaughtSignal
-                return Outcome(
-                    exitCode: isSignal ? nil : process.terminationStatus,
-                    signal: isSignal ? process.terminationStatus : nil,
-                    output: (try? streams.bytes("out")) ?? [],
-                    errors: String(decoding: (try? streams.bytes("err")) ?? [], as: UTF8.self),
-                    seconds: (ContinuousClock.now - started) / .seconds(1),
-                    tookTooLong: late.value.withLock { $0 })
+                let seconds = (ContinuousClock.now - started) / .seconds(1)
+                var outcome = Outcome(
+                    output: (try? files.bytes("out")) ?? [],
+                    errors: String(decoding: (try? files.bytes("err")) ?? [], as: UTF8.self), seconds: seconds,
+                    tookTooLong: ContinuousClock.now - started >= limit)
+                switch end {
+                case .exited(let code): outcome.exitCode = code
+                case .killed(let signal): outcome.signal = signal
+                }
+                return outcome
             }
         }
 
         /// Sends a signal unless the process has ended.
-        func send(_ signal: Int32) {
-            if process.isRunning { kill(process.processIdentifier, signal) }
-        }
+        func send(_ signal: Int32) { process.send(signal) }
 
         /// What it came to, once it has ended.
         var outcome: Outcome { get async { await ended.value } }

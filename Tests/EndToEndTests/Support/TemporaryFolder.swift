@@ -60,16 +60,6 @@ final class TemporaryFolder: Sendable {
         }
         return files
     }
-
-    func writing(_ name: String) throws -> FileHandle {
-        try Data().write(to: URL(fileURLWithPath: path + "/" + name))
-        return try FileHandle(forWritingTo: URL(fileURLWithPath: path + "/" + name))
-    }
-
-    func reading(_ name: String, holding text: String) throws -> FileHandle {
-        try write(text, to: name)
-        return try FileHandle(forReadingFrom: URL(fileURLWithPath: path + "/" + name))
-    }
 }
 
 /// Why bytes are no whole gzip file.
