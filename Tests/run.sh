@@ -15,7 +15,16 @@ swift build --build-tests
 echo "==> release build of the command, for the end-to-end tests"
 swift build -c release --product sluice
 
-filters=()
-for filter in "$@"; do filters+=(--filter "$filter"); done
-echo "==> tests"
-SLUICE_BINARY="$(swift build -c release --show-bin-path)/sluice" swift test --skip-build "${filters[@]}"
+export SLUICE_BINARY="$(swift build -c release --show-bin-path)/sluice"
+if [ $# -gt 0 ]; then
+    filters=()
+    for filter in "$@"; do filters+=(--filter "$filter"); done
+    echo "==> tests that match"
+    swift test --skip-build --no-parallel "${filters[@]}"
+    exit
+fi
+echo "==> tests of the rooms"
+swift test --skip-build --skip EndToEndTests
+# One at a time: they start processes of their own, and measure how those behave.
+echo "==> end-to-end tests"
+swift test --skip-build --no-parallel --filter EndToEndTests

@@ -100,6 +100,7 @@ final class QueryCalls {
         )
         let elapsed = Self.stopwatch(extractor.clock)
         var isSubmitted = !isNew
+        var wasAnswered = false
         while true {
             let handle = isSubmitted ? lifecycle.handle ?? .scheduleID(query.scheduleID) : nil
             let step: QueryLifecycle.Step
@@ -107,7 +108,7 @@ final class QueryCalls {
             do {
                 let response =
                     if let handle { try await look(handle, firstRows) } else { try await submit(query, firstRows) }
-                isSubmitted = true
+                (isSubmitted, wasAnswered) = (true, true)
                 let read = try await self.read(response, of: query, &reader)
                 answer = read
                 let next = lifecycle.receive(read.said, elapsed: elapsed(), random: extractor.random())
@@ -120,6 +121,8 @@ final class QueryCalls {
                     guard error.isResultGone else { throw error }
                     return .lost(error)
                 }
+                // Nobody is there, and the client has tried as often as makes sense.
+                guard wasAnswered || !error.wasNotSent else { throw error }
                 // A failure to look is none of the query, but a window looks in vain only so often.
                 if error.isTransient { guard tally.spend() else { throw error } }
                 if !isNew, error.isResultGone { return .lost(error) }

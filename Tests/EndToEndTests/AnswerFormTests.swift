@@ -74,7 +74,8 @@ import Testing
     @Test func headersAreSentAsTheJobSays() async throws {
         try await withWorld { world in
             try await world.run(
-                .one(api: "{user_agent: nightly/1.0, custom_headers: {X-Team: data}}") { $0.end = "2024-01-07" })
+                .one(api: "{user_agent: nightly/1.0, custom_headers: {X-Team: data}}") { $0.end = "2024-01-07" }
+            )
             let request = try #require(world.sandbox.requests.first)
             #expect(request.header("User-Agent") == ["nightly/1.0"])
             #expect(request.header("X-Team") == ["data"])

@@ -21,7 +21,9 @@ import Testing
 
     /// The modules from outside each room may use; `sluice` apart, a room that is not listed uses none.
     static let outside: [String: Set<String>] = [
-        "SupermetricsAPI": ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOFoundationCompat", "NIOHTTPCompression"],
+        "SupermetricsAPI": [
+            "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOFoundationCompat", "NIOHTTPCompression",
+        ],
         "Sandbox": ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTPCompression", "Crypto"],
         "Conversion": ["Crypto"], "FileLoading": ["Crypto"], "PostgresSink": ["Crypto"],
         "Jobs": ["Yams", "Crypto"],
@@ -55,7 +57,14 @@ import Testing
         // With a scratch folder of its own it does not wait for the build whose tests these are.
         let scratch = try TemporaryFolder()
         let dump = try await shellCommand(
-            "swift", "package", "--package-path", ExampleTests.root, "--scratch-path", scratch.path, "dump-package")
+            "swift",
+            "package",
+            "--package-path",
+            ExampleTests.root,
+            "--scratch-path",
+            scratch.path,
+            "dump-package"
+        )
         try #require(dump.exitCode == 0, "\(dump.errors)")
         return try JSONDecoder().decode(Manifest.self, from: Data(dump.output))
     }
@@ -70,12 +79,16 @@ import Testing
             let foreign = dependencies.subtracting(names)
             #expect(
                 foreign.subtracting(Self.outside[target.name] ?? []) == [],
-                "\(target.name) uses packages it may not use")
+                "\(target.name) uses packages it may not use"
+            )
             guard target.name != "sluice" else {
                 #expect(!ours.contains("PipelineTesting"), "the command is built without what only tests need")
                 continue
             }
-            let allowed = try #require(Self.rooms[target.name], "\(target.name) is a room without a place in this table")
+            let allowed = try #require(
+                Self.rooms[target.name],
+                "\(target.name) is a room without a place in this table"
+            )
             #expect(ours.subtracting(allowed) == [], "\(target.name) uses rooms it may not use")
         }
     }
@@ -83,7 +96,8 @@ import Testing
     @Test func theSourcesImportNoMore() async throws {
         let targets = try await Self.manifest().targets
         let system: Set<String> = [
-            "Foundation", "FoundationEssentials", "FoundationNetworking", "Glibc", "Dispatch", "Synchronization", "Swift",
+            "Foundation", "FoundationEssentials", "FoundationNetworking", "Glibc", "Dispatch", "Synchronization",
+            "Swift",
         ]
         for target in targets where target.type == "regular" && !Self.aside.contains(target.name) {
             let folder = "\(ExampleTests.root)/\(target.path ?? "Sources/\(target.name)")"
@@ -102,12 +116,17 @@ import Testing
     @Test func noSinkKnowsAnotherSinkTheJobsOrTheAPI() async throws {
         for target in try await Self.manifest().targets where Self.sinks.contains(target.name) {
             let dependencies = Set(target.dependencies.flatMap(\.values).compactMap { $0.first??.text })
-            #expect(dependencies.isDisjoint(with: Self.sinks.union(["Jobs", "SupermetricsAPI", "Extraction", "Sandbox"])))
+            #expect(
+                dependencies.isDisjoint(with: Self.sinks.union(["Jobs", "SupermetricsAPI", "Extraction", "Sandbox"]))
+            )
             let folder = "\(ExampleTests.root)/\(target.path ?? "")"
             for file in FileManager.default.enumerator(atPath: folder)?.compactMap({ $0 as? String }) ?? []
             where file.hasSuffix(".swift") && !file.hasPrefix("Tests/") {
                 let text = try String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8)
-                #expect(text.firstMatch(of: /(?m)^package |\bpackage (?:func|var|let|struct|init)/) == nil, "\(file): sinks use `public` alone")
+                #expect(
+                    text.firstMatch(of: /(?m)^package |\bpackage (?:func|var|let|struct|init)/) == nil,
+                    "\(file): sinks use `public` alone"
+                )
             }
         }
     }

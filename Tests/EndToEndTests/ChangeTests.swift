@@ -6,8 +6,10 @@ import Testing
 /// whole.
 @Suite struct ChangeTests {
     private static let renamed = JobText.one { $0.more = ["stages:", "  - rename: {clicks: taps}"] }
-    private static let weeks = ["2024-01-01..2024-01-07", "2024-01-08..2024-01-14", "2024-01-15..2024-01-21",
-        "2024-01-22..2024-01-28"]
+    private static let weeks = [
+        "2024-01-01..2024-01-07", "2024-01-08..2024-01-14", "2024-01-15..2024-01-21",
+        "2024-01-22..2024-01-28",
+    ]
 
     @Test func anotherQueryStopsTheExportWithAList() async throws {
         try await withWorld { world in
@@ -110,7 +112,9 @@ import Testing
 
     private static let many = SandboxOptions.small.with { $0.rowsPerDay = 40 }
 
-    @Test(arguments: [[String](), ["--allow-shrink"]]) func aReloadThatWouldLoseMostRowsIsRefused(_ allowed: [String]) async throws {
+    @Test(arguments: [[String](), ["--allow-shrink"]]) func aReloadThatWouldLoseMostRowsIsRefused(_ allowed: [String])
+        async throws
+    {
         try await withWorld(Self.many) { world in
             try await world.run(JobText())
             let before = try world.folder.landed("out/")
@@ -119,7 +123,10 @@ import Testing
             let outcome = try await world.run(["run", "job.yaml", "--reload=all"] + allowed)
             if allowed.isEmpty {
                 #expect(outcome.exitCode == 8, "\(outcome.everything)")
-                #expect(outcome.everything.contains("70 rows came where 280 were loaded before"), "\(outcome.everything)")
+                #expect(
+                    outcome.everything.contains("70 rows came where 280 were loaded before"),
+                    "\(outcome.everything)"
+                )
                 #expect(outcome.everything.contains("--allow-shrink"))
                 #expect(try world.folder.landed("out/") == before)
                 // Half of the rows is no more than half.
@@ -189,7 +196,11 @@ import Testing
     }
 
     @Test func aResultThatMayHaveBeenCutIsFetchedInHalves() async throws {
-        try await withWorld(.small.with { $0.rowCap = 40; $0.rowsPerDay = 10 }) { world in
+        try await withWorld(
+            .small.with {
+                $0.rowCap = 40; $0.rowsPerDay = 10
+            }
+        ) { world in
             let job = JobText.one(api: "{poll_interval: 20ms, row_limit: 40}") { $0.end = "2024-01-07" }
             try await world.run(job)
             #expect(try world.folder.csvRows("out/").count == 70)
@@ -199,7 +210,11 @@ import Testing
     }
 
     @Test func aCutResultThatCannotBeHalvedIsRefused() async throws {
-        try await withWorld(.small.with { $0.rowCap = 40; $0.rowsPerDay = 50 }) { world in
+        try await withWorld(
+            .small.with {
+                $0.rowCap = 40; $0.rowsPerDay = 50
+            }
+        ) { world in
             let job = JobText.one(api: "{poll_interval: 20ms, row_limit: 40}") {
                 $0.fields = "[Campaign, Clicks]"
                 $0.window = "{size: all}"

@@ -8,7 +8,9 @@ import Testing
     struct SmallDisk {
         /// Whether this process may mount one.
         static func isPermitted() async -> Bool {
-            guard let folder = try? TemporaryFolder(), (try? await mount(folder, bytes: 65_536)) != nil else { return false }
+            guard let folder = try? TemporaryFolder(), (try? await mount(folder, bytes: 65_536)) != nil else {
+                return false
+            }
             await unmount(folder)
             return true
         }
@@ -16,7 +18,14 @@ import Testing
         static func mount(_ folder: TemporaryFolder, bytes: Int) async throws {
             try folder.makeFolder("disk")
             let mount = try await shellCommand(
-                "mount", "-t", "tmpfs", "-o", "size=\(bytes)", "tmpfs", folder.path + "/disk")
+                "mount",
+                "-t",
+                "tmpfs",
+                "-o",
+                "size=\(bytes)",
+                "tmpfs",
+                folder.path + "/disk"
+            )
             try #require(mount.exitCode == 0)
         }
 
@@ -34,7 +43,10 @@ import Testing
         }
     }
 
-    @Test(.enabled("needs the right to mount a file system", SmallDisk.isPermitted), arguments: ["disk/out/", "disk/out.csv"])
+    @Test(
+        .enabled("needs the right to mount a file system", SmallDisk.isPermitted),
+        arguments: ["disk/out/", "disk/out.csv"]
+    )
     func aFullDiskLeavesTheOldData(_ path: String) async throws {
         try await withWorld { world in
             try await SmallDisk.with(256 << 10, in: world.folder) {
@@ -79,14 +91,19 @@ import Testing
     private static let hasOtherUser =
         geteuid() != 0 || FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")
 
-    @Test(.enabled(if: hasOtherUser, "root may write everywhere, and there is no setpriv"), arguments: ["closed/", "closed/out.csv"])
+    @Test(
+        .enabled(if: hasOtherUser, "root may write everywhere, and there is no setpriv"),
+        arguments: ["closed/", "closed/out.csv"]
+    )
     func aFolderThatMayNotBeWritten(_ path: String) async throws {
         try await withWorld { world in
             try world.folder.makeFolder("closed")
             _ = unsafe chmod(world.folder.path + "/closed", 0o555)
             defer { _ = unsafe chmod(world.folder.path + "/closed", 0o755) }
             let outcome = try await world.shell(
-                "exec \(Self.otherUser)\"$@\"", MistakeTests.export(into: path) + ["--format", "csv"])
+                "exec \(Self.otherUser)\"$@\"",
+                MistakeTests.export(into: path) + ["--format", "csv"]
+            )
             #expect(outcome.exitCode == 6, "\(outcome.everything)")
             #expect(outcome.everything.contains("closed"))
             #expect(outcome.everything.localizedCaseInsensitiveContains("permi"), "\(outcome.everything)")

@@ -35,7 +35,12 @@ import Testing
         let folder = try TemporaryFolder()
         func demo() async throws -> Sluice.Outcome {
             try await Sluice.Running(
-                Sluice.path, ["demo"], environment: [:], in: folder.path, input: nil, within: .seconds(60)
+                Sluice.path,
+                ["demo"],
+                environment: [:],
+                in: folder.path,
+                input: nil,
+                within: .seconds(60)
             ).outcome
         }
         let first = try await demo()
@@ -68,8 +73,12 @@ import Testing
             exit $code
             """
         let outcome = try await Sluice.Running(
-            "/bin/sh", ["-c", script, Sluice.path, Sluice.path] + MistakeTests.export(into: "out.csv"), environment: [:],
-            in: folder.path, input: nil, within: .seconds(60)
+            "/bin/sh",
+            ["-c", script, Sluice.path, Sluice.path] + MistakeTests.export(into: "out.csv"),
+            environment: [:],
+            in: folder.path,
+            input: nil,
+            within: .seconds(60)
         ).outcome
         #expect(outcome.exitCode == 0, "\(outcome.everything)")
         #expect(try folder.csvRows("out.csv").count == 14)

@@ -21,7 +21,12 @@ import Testing
         var amount = ""
 
         init(
-            _ name: String, once: End = .rows, always: End, submit: End? = nil, poll: End? = nil, page: End? = nil,
+            _ name: String,
+            once: End = .rows,
+            always: End,
+            submit: End? = nil,
+            poll: End? = nil,
+            page: End? = nil,
             amount: String = ""
         ) {
             self.name = name
@@ -49,7 +54,8 @@ import Testing
         Kind("cut", always: .rows, page: .exit(5)), Kind("cut_eof", always: .rows, page: .exit(5)),
         Kind("drip", always: .rows),
         // Bodies that lie.
-        Kind("bad_json", always: .rows, page: .exit(5)), Kind("deep", always: .exit(5), submit: .rows), Kind("bomb", always: .rows),
+        Kind("bad_json", always: .rows, page: .exit(5)), Kind("deep", always: .exit(5), submit: .rows),
+        Kind("bomb", always: .rows),
         Kind("unknown_status", always: .exit(5), submit: .rows),
         // Rows that lie. Short pages still make the total, as long as they do not stay short; the first page has none
         // before it to repeat.
@@ -136,7 +142,10 @@ import Testing
         let fault = try Fault(parsing: testCase.fault)
         try await withSandbox(options(fault, redirectingTo: foreign)) { sandbox in
             let world = World(sandbox, try TemporaryFolder())
-            try world.folder.write(job(isOnce: testCase.isOnce, isAnsweredAtOnce: testCase.needsRowsAtOnce).yaml, to: "job.yaml")
+            try world.folder.write(
+                job(isOnce: testCase.isOnce, isAnsweredAtOnce: testCase.needsRowsAtOnce).yaml,
+                to: "job.yaml"
+            )
             let outcome = try await world.sluice("run", "job.yaml", "--summary", "summary.json", within: .seconds(90))
             let comment: Comment = "\(testCase.fault): exit \(outcome.exitCode ?? -1)\n\(outcome.everything)"
             switch testCase.end {

@@ -8,8 +8,12 @@ import Testing
         try await withWorld { world in
             let outcome = try await world.run(JobText(), "--summary", "summary.json")
             #expect(world.sandbox.requests.count == 4, "four windows, four requests, none for anything else")
-            #expect(Set(world.queriedDays) == ["2024-01-01..2024-01-07", "2024-01-08..2024-01-14",
-                "2024-01-15..2024-01-21", "2024-01-22..2024-01-28"])
+            #expect(
+                Set(world.queriedDays) == [
+                    "2024-01-01..2024-01-07", "2024-01-08..2024-01-14",
+                    "2024-01-15..2024-01-21", "2024-01-22..2024-01-28",
+                ]
+            )
             let rows = try world.folder.csvRows("out/")
             #expect(rows.count == 3 * 28)
             let days = rows.compactMap { $0[0] }
@@ -42,8 +46,14 @@ import Testing
                 #expect(query.header("Authorization").count == 1)
                 #expect(query.path == "/query/data/json")
             }
-            #expect(Set(world.submissions.compactMap { $0.parameters["schedule_id"] }).count == 8, "an id was used twice")
-            #expect(first.allSatisfy { $0.parameters["cache_minutes"] == nil }, "settled windows may come from the cache")
+            #expect(
+                Set(world.submissions.compactMap { $0.parameters["schedule_id"] }).count == 8,
+                "an id was used twice"
+            )
+            #expect(
+                first.allSatisfy { $0.parameters["cache_minutes"] == nil },
+                "settled windows may come from the cache"
+            )
             #expect(again.allSatisfy { $0.parameters["cache_minutes"] == "0" }, "a reload must not come from the cache")
         }
     }
@@ -94,15 +104,28 @@ import Testing
         try await withWorld { world in
             var job = JobText.one { ($0.start, $0.end) = ("2024-01-03", "2024-01-17") }
             try await world.run(job)
-            #expect(try world.folder.windows().map(\.covers) == ["2024-01-03..2024-01-07", "2024-01-08..2024-01-14",
-                "2024-01-15..2024-01-17"])
-            #expect(try world.folder.windows().map(\.cell) == ["2024-01-01..2024-01-07", "2024-01-08..2024-01-14",
-                "2024-01-15..2024-01-21"], "folders are named by the cell")
+            #expect(
+                try world.folder.windows().map(\.covers) == [
+                    "2024-01-03..2024-01-07", "2024-01-08..2024-01-14",
+                    "2024-01-15..2024-01-17",
+                ]
+            )
+            #expect(
+                try world.folder.windows().map(\.cell) == [
+                    "2024-01-01..2024-01-07", "2024-01-08..2024-01-14",
+                    "2024-01-15..2024-01-21",
+                ],
+                "folders are named by the cell"
+            )
 
             world.sandbox.clearRequests()
             (job.exports[0].start, job.exports[0].end) = ("2024-01-02", "2024-01-23")
             try await world.run(job)
-            #expect(Set(world.queriedDays) == ["2024-01-02..2024-01-07", "2024-01-15..2024-01-21", "2024-01-22..2024-01-23"])
+            #expect(
+                Set(world.queriedDays) == [
+                    "2024-01-02..2024-01-07", "2024-01-15..2024-01-21", "2024-01-22..2024-01-23",
+                ]
+            )
 
             // The other way round: days that leave the range stay.
             world.sandbox.clearRequests()
@@ -166,12 +189,14 @@ import Testing
             }
             try await world.run(job)
             let windows = try world.folder.windows()
-            #expect(windows.map(\.path) == [
-                "window=2024-01-01..2024-01-07/account=301234568",
-                "window=2024-01-01..2024-01-07/account=properties%2F301234567",
-                "window=2024-01-08..2024-01-14/account=301234568",
-                "window=2024-01-08..2024-01-14/account=properties%2F301234567",
-            ])
+            #expect(
+                windows.map(\.path) == [
+                    "window=2024-01-01..2024-01-07/account=301234568",
+                    "window=2024-01-01..2024-01-07/account=properties%2F301234567",
+                    "window=2024-01-08..2024-01-14/account=301234568",
+                    "window=2024-01-08..2024-01-14/account=properties%2F301234567",
+                ]
+            )
             for window in windows {
                 let rows = CSV.rows(window.rows)
                 let column = try #require(rows[0].firstIndex(of: "_sluice_account"))
@@ -216,8 +241,12 @@ import Testing
             }
             let outcome = try await world.run(JobText(), "--summary", "summary.json", expecting: 4)
             #expect(outcome.everything.contains("2024-01-15..2024-01-21"))
-            #expect(try world.folder.windows().map(\.covers) == ["2024-01-01..2024-01-07", "2024-01-08..2024-01-14",
-                "2024-01-22..2024-01-28"])
+            #expect(
+                try world.folder.windows().map(\.covers) == [
+                    "2024-01-01..2024-01-07", "2024-01-08..2024-01-14",
+                    "2024-01-22..2024-01-28",
+                ]
+            )
             let summary = try world.summary()
             #expect(summary.exitCode == 4)
             #expect(summary.exports.first?.failures.map(\.windows) == [["2024-01-15..2024-01-21"]])

@@ -85,7 +85,10 @@ struct Destination: CustomTestStringConvertible, Sendable {
 
     /// Runs to the end and compares with the unbroken run.
     private func finish(
-        _ world: World, _ destination: Destination, _ history: inout QueryHistory, whole: [UInt8]
+        _ world: World,
+        _ destination: Destination,
+        _ history: inout QueryHistory,
+        whole: [UInt8]
     ) async throws {
         let resumed = try await world.sluice("run", "job.yaml")
         #expect(resumed.exitCode == 0, "\(resumed.everything)")

@@ -17,24 +17,40 @@ import Testing
 
     static let sources = [
         Source(
-            id: "AW", account: "123-456-7890",
-            fields: ["Date", "Yearmonth", "AccountID", "CampaignID", "Campaign", "AdID", "Headline", "Device", "FinalURL",
-                "Impressions", "Clicks", "Cost", "Ctr", "Conversions"],
-            numbers: ["Impressions", "Clicks", "Cost", "Ctr", "Conversions"]),
+            id: "AW",
+            account: "123-456-7890",
+            fields: [
+                "Date", "Yearmonth", "AccountID", "CampaignID", "Campaign", "AdID", "Headline", "Device", "FinalURL",
+                "Impressions", "Clicks", "Cost", "Ctr", "Conversions",
+            ],
+            numbers: ["Impressions", "Clicks", "Cost", "Ctr", "Conversions"]
+        ),
         Source(
-            id: "FA", account: "10152000000000002",
-            fields: ["Date", "profile", "adcampaign_id", "campaign_name", "ad_body", "adset_budget_optimised", "targeting",
-                "impressions", "cost", "cpm", "frequency", "video_watch_time"],
-            numbers: ["impressions", "cost", "cpm", "frequency", "video_watch_time"]),
+            id: "FA",
+            account: "10152000000000002",
+            fields: [
+                "Date", "profile", "adcampaign_id", "campaign_name", "ad_body", "adset_budget_optimised", "targeting",
+                "impressions", "cost", "cpm", "frequency", "video_watch_time",
+            ],
+            numbers: ["impressions", "cost", "cpm", "frequency", "video_watch_time"]
+        ),
         Source(
-            id: "GAWA", account: "properties/301234567",
-            fields: ["date", "dateHour", "property", "sessionCampaign", "country", "pageTitle", "landingPage", "sessions",
-                "engagementRate", "purchaseRevenue"],
-            numbers: ["sessions", "engagementRate", "purchaseRevenue"]),
+            id: "GAWA",
+            account: "properties/301234567",
+            fields: [
+                "date", "dateHour", "property", "sessionCampaign", "country", "pageTitle", "landingPage", "sessions",
+                "engagementRate", "purchaseRevenue",
+            ],
+            numbers: ["sessions", "engagementRate", "purchaseRevenue"]
+        ),
     ]
 
     @Test(arguments: sources) func hostileValuesLandAsTheyCame(_ source: Source) async throws {
-        try await withWorld(.small.with { $0.hostileRate = 0.4; $0.rowsPerDay = 40 }) { world in
+        try await withWorld(
+            .small.with {
+                $0.hostileRate = 0.4; $0.rowsPerDay = 40
+            }
+        ) { world in
             let job = JobText.one(api: "{poll_interval: 20ms, page_rows: 33}") {
                 ($0.source, $0.accounts) = (source.id, "[\"\(source.account)\"]")
                 $0.fields = "[" + source.fields.joined(separator: ", ") + "]"
@@ -153,14 +169,17 @@ import Testing
             #expect(toOutput.exitCode == 0)
             #expect(toOutput.output == (try world.folder.bytes("out.csv")))
             #expect(toOutput.errors.contains("done"), "the table is on standard error")
-            let asJSON = try await world.run(MistakeTests.export(into: "-") + ["--format", "ndjson", "--window", "day"])
+            let asJSON = try await world.run(
+                MistakeTests.export(into: "-") + ["--format", "ndjson", "--window", "day"]
+            )
             #expect(try JSONText.lines(asJSON.output).count == 21)
         }
     }
 
     @Test func theQueryMayComeAsJSON() async throws {
         try await withWorld { world in
-            let query = #"{"ds_id": "AW", "ds_accounts": ["123-456-7890"], "fields": ["Date", "Campaign", "Cost"],"#
+            let query =
+                #"{"ds_id": "AW", "ds_accounts": ["123-456-7890"], "fields": ["Date", "Campaign", "Cost"],"#
                 + #" "start_date": "2024-01-01", "end_date": "2024-01-07"}"#
             try world.folder.write(query, to: "query.json")
             _ = try await world.run(MistakeTests.export(into: "flags.csv"))
@@ -170,7 +189,14 @@ import Testing
             #expect(try world.folder.bytes("flags.csv") == world.folder.bytes("file.csv"))
             #expect(try world.folder.bytes("flags.csv") == world.folder.plain("input.csv.gz"))
             let flagWins = try await world.sluice(
-                "export", "--query", "query.json", "--end-date", "2024-01-02", "--into", "-")
+                "export",
+                "--query",
+                "query.json",
+                "--end-date",
+                "2024-01-02",
+                "--into",
+                "-"
+            )
             #expect(CSV.rows(flagWins.output).count == 1 + 6)
             let broken = try await world.sluice("export", "--query", "-", "--into", "x.csv", input: "{\"ds_id\": ")
             #expect(broken.exitCode == 2)
@@ -197,7 +223,9 @@ import Testing
             _ = try await world.run(MistakeTests.export(into: "out.ndjson.gz"))
             #expect(try world.folder.bytes("out.ndjson.gz").starts(with: [0x1F, 0x8B, 8]))
             #expect(try world.folder.plain("out.ndjson.gz") == world.folder.bytes("out.txt"))
-            let refused = try await world.run(MistakeTests.export(into: "out.txt") + ["--format", "csv", "--no-clobber"])
+            let refused = try await world.run(
+                MistakeTests.export(into: "out.txt") + ["--format", "csv", "--no-clobber"]
+            )
             #expect(refused.exitCode == 6)
             #expect(refused.errors.contains("out.txt exists"))
             #expect(try JSONText.lines(world.folder.bytes("out.txt")).count == 21)
@@ -211,7 +239,8 @@ import Testing
     @Test func levelsGiveTheSameRows() async throws {
         try await withWorld(.small.with { $0.rowsPerDay = 200 }) { world in
             let job = JobText.one {
-                $0.into = [1, 6, 9].map { "csv: {path: level\($0)/, level: \($0)}" }
+                $0.into =
+                    [1, 6, 9].map { "csv: {path: level\($0)/, level: \($0)}" }
                     + ["csv: {path: plain/, compression: none}"]
             }
             try await world.run(job)
@@ -251,15 +280,21 @@ import Testing
             // The secrets live outside of the folder that is searched for them.
             let secrets = try TemporaryFolder()
             try secrets.write(world.sandbox.apiKey + "\n", to: "key.txt")
-            for flags in [["--api-key-file", secrets.path + "/key.txt"], ["--api-key-command", "cat \(secrets.path)/key.txt"]] {
+            for flags in [
+                ["--api-key-file", secrets.path + "/key.txt"], ["--api-key-command", "cat \(secrets.path)/key.txt"],
+            ] {
                 let outcome = try await world.run(
-                    MistakeTests.export(into: "-") + flags, environment: ["SUPERMETRICS_API_KEY": ""])
+                    MistakeTests.export(into: "-") + flags,
+                    environment: ["SUPERMETRICS_API_KEY": ""]
+                )
                 #expect(outcome.exitCode == 0, "\(outcome.everything)")
             }
             // A key that was refused is asked for once more.
             let line = "if [ -e once ]; then cat \(secrets.path)/key.txt; else touch once; echo api_old; fi"
             let renewed = try await world.run(
-                MistakeTests.export(into: "-") + ["--api-key-command", line], environment: ["SUPERMETRICS_API_KEY": ""])
+                MistakeTests.export(into: "-") + ["--api-key-command", line],
+                environment: ["SUPERMETRICS_API_KEY": ""]
+            )
             #expect(renewed.exitCode == 0, "\(renewed.everything)")
         }
     }

@@ -101,6 +101,9 @@ extension SupermetricsError {
     /// Whether no usable answer came: the network broke, or a limit of time was reached.
     public var isNetwork: Bool { kind == .network || kind == .timeout }
 
+    /// Whether no connection came about, so that the server knows nothing of the request.
+    package var wasNotSent: Bool { isNetwork && !outcomeIsUnknown }
+
     /// Whether a used-up quota or licence limit is the cause: no retry within the day helps.
     public var isQuota: Bool {
         guard case .quota = kind else { return false }

@@ -13,8 +13,7 @@ final class RequestExecutor: Sendable {
     private let policy: RetryPolicy
     private let customHeaders: HeaderFields
     private let compression = CompressionPreference()
-    /// Whether this client ever got an answer: if not, a network that fails is taken for a wrong address, not for
-    /// trouble that passes.
+    /// Whether this client ever got an answer; until then nobody may be there, and waiting long for it tells nothing.
     private let wasAnswered = Atomic(false)
     /// Attempts to reach an address that never answered.
     private static let attemptsToReach = 3
@@ -83,13 +82,9 @@ final class RequestExecutor: Sendable {
             do {
                 return try await consume(send(request, authorization))
             } catch {
-                var error = error
                 if error.isAuthentication, error.statusCode != nil, try await authorization.refresh() { continue }
-                if error.isNetwork, !error.outcomeIsUnknown, !wasAnswered.load(ordering: .relaxed),
-                    attempt >= Self.attemptsToReach
-                {
-                    error.isTransient = false
-                }
+                let isUnreachable = error.wasNotSent && !wasAnswered.load(ordering: .relaxed)
+                guard !isUnreachable || attempt < Self.attemptsToReach else { throw error }
                 let decision = policy.decide(
                     error,
                     attempt: attempt,

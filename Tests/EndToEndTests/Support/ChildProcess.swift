@@ -30,7 +30,11 @@ final class ChildProcess: Sendable {
     ///   - folder: Its working folder.
     ///   - streams: The files it reads from and writes to.
     init(
-        _ program: String, _ arguments: [String], environment: [String: String], in folder: String, _ streams: Streams
+        _ program: String,
+        _ arguments: [String],
+        environment: [String: String],
+        in folder: String,
+        _ streams: Streams
     ) throws {
         let id = try Self.spawn(program, arguments, environment, folder, streams)
         self.id = id
@@ -67,8 +71,18 @@ final class ChildProcess: Sendable {
     /// Sends a signal; to be called before `end` has been waited for, and ignored after it.
     func send(_ signal: Int32) { isOver.withLock { if !$0 { kill(id, signal) } } }
 
+    /// One more than the highest file that may be open when the child begins; others may be opened meanwhile.
+    private static var filesToClose: Int32 {
+        let open = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        return (open.compactMap { Int32($0) }.max() ?? 3) + 64
+    }
+
     private static func spawn(
-        _ program: String, _ arguments: [String], _ environment: [String: String], _ folder: String, _ streams: Streams
+        _ program: String,
+        _ arguments: [String],
+        _ environment: [String: String],
+        _ folder: String,
+        _ streams: Streams
     ) throws -> pid_t {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
@@ -77,6 +91,8 @@ final class ChildProcess: Sendable {
         unsafe posix_spawn_file_actions_addopen(&actions, 0, streams.input ?? "/dev/null", O_RDONLY, 0)
         unsafe posix_spawn_file_actions_addopen(&actions, 1, streams.output, writing, 0o644)
         unsafe posix_spawn_file_actions_addopen(&actions, 2, streams.errors, writing, 0o644)
+        // Sockets of sandboxes are not closed on exec, and a connection with a second owner does not end when it is closed.
+        for file in 3..<Self.filesToClose { unsafe posix_spawn_file_actions_addclose(&actions, file) }
 
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
@@ -92,7 +108,7 @@ final class ChildProcess: Sendable {
         let line = ["env", "-C", folder, program] + arguments
         var words = unsafe line.map { unsafe strdup($0) } + [nil]
         var variables = unsafe environment.map { unsafe strdup("\($0)=\($1)") } + [nil]
-        defer { for unsafe text in unsafe words + variables { unsafe free(text) } }
+        defer { for unsafetext in unsafe words + variables { unsafe free(text) } }
         var id: pid_t = 0
         let number = unsafe posix_spawn(&id, "/usr/bin/env", &actions, &attributes, &words, &variables)
         guard number == 0 else { throw NotStarted(program: program, number: number) }
@@ -106,8 +122,12 @@ final class ChildProcess: Sendable {
 func shellCommand(_ words: String...) async throws -> (exitCode: Int32, output: [UInt8], errors: String) {
     let folder = try TemporaryFolder()
     let child = try ChildProcess(
-        words[0], Array(words.dropFirst()), environment: ProcessInfo.processInfo.environment, in: folder.path,
-        ChildProcess.Streams(output: folder.path + "/out", errors: folder.path + "/err"))
+        words[0],
+        Array(words.dropFirst()),
+        environment: ProcessInfo.processInfo.environment,
+        in: folder.path,
+        ChildProcess.Streams(output: folder.path + "/out", errors: folder.path + "/err")
+    )
     let end = await child.end
     let (output, errors) = (try folder.bytes("out"), try folder.text("err"))
     switch end {

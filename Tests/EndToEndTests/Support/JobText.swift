@@ -47,7 +47,10 @@ struct ExportText {
 extension World {
     /// Writes the job and runs it.
     @discardableResult func run(
-        _ job: JobText, _ arguments: String..., expecting exitCode: Int32 = 0, environment: [String: String] = [:],
+        _ job: JobText,
+        _ arguments: String...,
+        expecting exitCode: Int32 = 0,
+        environment: [String: String] = [:],
         location: SourceLocation = #_sourceLocation
     ) async throws -> Sluice.Outcome {
         try folder.write(job.yaml, to: "job.yaml")

@@ -61,7 +61,9 @@ struct JSONText {
     /// One object per line, as names and values in their order.
     static func lines(_ bytes: [UInt8]) throws -> [[(name: String, value: Cell)]] {
         try bytes.split(separator: UInt8(ascii: "\n")).map { line in
-            guard try JSONSerialization.jsonObject(with: Data(line)) is [String: Any] else { throw Malformed(offset: 0) }
+            guard try JSONSerialization.jsonObject(with: Data(line)) is [String: Any] else {
+                throw Malformed(offset: 0)
+            }
             return try object(Array(line)).map { ($0.name, try cell($0.value)) }
         }
     }
@@ -100,7 +102,9 @@ struct JSONText {
     }
 
     private mutating func list(
-        from open: Unicode.Scalar, to close: Unicode.Scalar, _ element: (inout JSONText) throws -> Void
+        from open: Unicode.Scalar,
+        to close: Unicode.Scalar,
+        _ element: (inout JSONText) throws -> Void
     ) throws {
         skipSpace()
         try expect(open)

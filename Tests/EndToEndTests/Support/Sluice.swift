@@ -42,7 +42,11 @@ enum Sluice {
         ///   - input: What it reads from standard input; nil for nothing.
         ///   - limit: The longest it may take; then it is killed.
         init(
-            _ program: String, _ arguments: [String], environment: [String: String], in folder: String, input: String?,
+            _ program: String,
+            _ arguments: [String],
+            environment: [String: String],
+            in folder: String,
+            input: String?,
             within limit: Duration
         ) throws {
             // Files, not pipes: they never fill up, and a killed process leaves what it had said.
@@ -50,13 +54,17 @@ enum Sluice {
             if let input { try files.write(input, to: "in") }
             let started = ContinuousClock.now
             let process = try ChildProcess(
-                program, arguments,
+                program,
+                arguments,
                 environment: ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"]
                     .merging(environment) { $1 },
                 in: folder,
                 ChildProcess.Streams(
-                    input: input.map { _ in files.path + "/in" }, output: files.path + "/out", errors: files.path + "/err"
-                ))
+                    input: input.map { _ in files.path + "/in" },
+                    output: files.path + "/out",
+                    errors: files.path + "/err"
+                )
+            )
             self.process = process
             ended = Task {
                 let watchdog = Task {
@@ -68,8 +76,10 @@ enum Sluice {
                 let seconds = (ContinuousClock.now - started) / .seconds(1)
                 var outcome = Outcome(
                     output: (try? files.bytes("out")) ?? [],
-                    errors: String(decoding: (try? files.bytes("err")) ?? [], as: UTF8.self), seconds: seconds,
-                    tookTooLong: ContinuousClock.now - started >= limit)
+                    errors: String(decoding: (try? files.bytes("err")) ?? [], as: UTF8.self),
+                    seconds: seconds,
+                    tookTooLong: ContinuousClock.now - started >= limit
+                )
                 switch end {
                 case .exited(let code): outcome.exitCode = code
                 case .killed(let signal): outcome.signal = signal

@@ -90,8 +90,12 @@ extension TemporaryFolder {
             }
             rows += try plain("\(folder)/\(part.name)")
         }
-        let others = visible(folder).filter { name in name != "_checkpoint.json" && !note.parts.contains { $0.name == name } }
-        guard others.isEmpty else { throw NotWhole(description: "\(path) holds \(others), which its note does not name") }
+        let others = visible(folder).filter { name in
+            name != "_checkpoint.json" && !note.parts.contains { $0.name == name }
+        }
+        guard others.isEmpty else {
+            throw NotWhole(description: "\(path) holds \(others), which its note does not name")
+        }
         return VisibleWindow(path: path, note: note, rows: rows)
     }
 

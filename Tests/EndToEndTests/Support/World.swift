@@ -31,40 +31,65 @@ struct World: Sendable {
     ///   - input: What it reads from standard input.
     ///   - limit: The longest it may take.
     func start(
-        _ arguments: [String], environment: [String: String] = [:], input: String? = nil,
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        input: String? = nil,
         within limit: Duration = .seconds(60)
     ) throws -> Sluice.Running {
         let all = self.environment.merging(environment) { $1 }.filter { !$0.value.isEmpty }
-        return try Sluice.Running(Sluice.path, arguments, environment: all, in: folder.path, input: input, within: limit)
+        return try Sluice.Running(
+            Sluice.path,
+            arguments,
+            environment: all,
+            in: folder.path,
+            input: input,
+            within: limit
+        )
     }
 
     /// Runs `sluice` with these arguments to its end, which must come in time.
     func sluice(
-        _ arguments: String..., environment: [String: String] = [:], input: String? = nil,
-        within limit: Duration = .seconds(60), location: SourceLocation = #_sourceLocation
+        _ arguments: String...,
+        environment: [String: String] = [:],
+        input: String? = nil,
+        within limit: Duration = .seconds(60),
+        location: SourceLocation = #_sourceLocation
     ) async throws -> Sluice.Outcome {
         try await run(arguments, environment: environment, input: input, within: limit, location: location)
     }
 
     /// As `sluice`, with the arguments as a list.
     func run(
-        _ arguments: [String], environment: [String: String] = [:], input: String? = nil,
-        within limit: Duration = .seconds(60), location: SourceLocation = #_sourceLocation
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        input: String? = nil,
+        within limit: Duration = .seconds(60),
+        location: SourceLocation = #_sourceLocation
     ) async throws -> Sluice.Outcome {
         let outcome = try await start(arguments, environment: environment, input: input, within: limit).outcome
         note(outcome)
-        #expect(!outcome.tookTooLong, "\(arguments) took longer than \(limit)\n\(outcome.errors)", sourceLocation: location)
+        #expect(
+            !outcome.tookTooLong,
+            "\(arguments) took longer than \(limit)\n\(outcome.errors)",
+            sourceLocation: location
+        )
         return outcome
     }
 
     /// Runs a line of the shell in which `"$@"` is `sluice` with these arguments.
     func shell(
-        _ line: String, _ arguments: [String], within limit: Duration = .seconds(60),
+        _ line: String,
+        _ arguments: [String],
+        within limit: Duration = .seconds(60),
         location: SourceLocation = #_sourceLocation
     ) async throws -> Sluice.Outcome {
         let outcome = try await Sluice.Running(
-            "/bin/sh", ["-c", line, "sh", Sluice.path] + arguments, environment: environment, in: folder.path,
-            input: nil, within: limit
+            "/bin/sh",
+            ["-c", line, "sh", Sluice.path] + arguments,
+            environment: environment,
+            in: folder.path,
+            input: nil,
+            within: limit
         ).outcome
         note(outcome)
         #expect(!outcome.tookTooLong, "\(line) took longer than \(limit)", sourceLocation: location)
@@ -84,7 +109,9 @@ struct World: Sendable {
         }
         for (name, bytes) in try folder.files() {
             let plain = bytes.starts(with: [0x1F, 0x8B]) ? (try? inflateOneMember(bytes)) ?? [] : []
-            if bytes.contains(key) || plain.contains(key) || name.contains(sandbox.apiKey) { found.append("file \(name)") }
+            if bytes.contains(key) || plain.contains(key) || name.contains(sandbox.apiKey) {
+                found.append("file \(name)")
+            }
         }
         for request in sandbox.requests {
             let headers = request.headers.filter { $0.name.lowercased() != "authorization" }.map(\.value)
@@ -96,7 +123,9 @@ struct World: Sendable {
     }
 
     /// Requests with a new query, in the order they came.
-    var submissions: [RecordedRequest] { sandbox.requests.filter { $0.phase == .submit && $0.endpoint.hasPrefix("/query/data") } }
+    var submissions: [RecordedRequest] {
+        sandbox.requests.filter { $0.phase == .submit && $0.endpoint.hasPrefix("/query/data") }
+    }
 
     /// The days of every query sent, as `start..end`.
     var queriedDays: [String] {
@@ -108,7 +137,8 @@ struct World: Sendable {
 ///
 /// Only so many worlds live at once, however many tests the runner starts.
 func withWorld<R>(
-    _ options: SandboxOptions = .small, location: SourceLocation = #_sourceLocation,
+    _ options: SandboxOptions = .small,
+    location: SourceLocation = #_sourceLocation,
     _ body: (World) async throws -> R
 ) async throws -> R {
     await Turnstile.worlds.enter()
