@@ -12,6 +12,7 @@ final class Interrupts: Sendable {
     ///   - notice: What is said at the first signal; nil for nothing.
     ///   - body: What is run.
     /// - Returns: What `body` returns, and the exit code of the signal (130 or 143), nil where none came.
+    /// - Throws: What goes wrong on the way.
     static func watch<R: Sendable>(
         saying notice: String? = nil,
         _ body: @escaping @Sendable () async throws -> R

@@ -29,6 +29,7 @@ final class ChildProcess: Sendable {
     ///   - environment: All of its environment.
     ///   - folder: Its working folder.
     ///   - streams: The files it reads from and writes to.
+    /// - Throws: What goes wrong on the way.
     init(
         _ program: String,
         _ arguments: [String],

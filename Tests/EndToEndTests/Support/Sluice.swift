@@ -41,6 +41,7 @@ enum Sluice {
         ///   - folder: The working folder.
         ///   - input: What it reads from standard input; nil for nothing.
         ///   - limit: The longest it may take; then it is killed.
+        /// - Throws: What goes wrong on the way.
         init(
             _ program: String,
             _ arguments: [String],

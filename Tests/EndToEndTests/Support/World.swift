@@ -30,6 +30,8 @@ struct World: Sendable {
     ///   - environment: Wins over the sandbox's key and address; an empty text takes a variable away.
     ///   - input: What it reads from standard input.
     ///   - limit: The longest it may take.
+    /// - Returns: What came of it.
+    /// - Throws: What goes wrong on the way.
     func start(
         _ arguments: [String],
         environment: [String: String] = [:],
