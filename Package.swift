@@ -99,7 +99,7 @@ let package = Package(
             name: "Benchmarks",
             dependencies: ["PipelineCore", "ByteCodecs", "Sandbox"] + nio,
             path: "Tests/Benchmarks",
-            exclude: ["run.sh", "RESULTS.md"]
+            exclude: ["run.sh"]
         ),
         .testTarget(name: "EndToEndTests", dependencies: ["Sandbox", "PipelineTesting", "CZlib", crypto]),
     ]
