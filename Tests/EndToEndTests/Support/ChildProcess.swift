@@ -109,7 +109,7 @@ final class ChildProcess: Sendable {
         let line = ["env", "-C", folder, program] + arguments
         var words = unsafe line.map { unsafe strdup($0) } + [nil]
         var variables = unsafe environment.map { unsafe strdup("\($0)=\($1)") } + [nil]
-        defer { for unsafetext in unsafe words + variables { unsafe free(text) } }
+        defer { unsafe (words + variables).forEach { unsafe free($0) } }
         var id: pid_t = 0
         let number = unsafe posix_spawn(&id, "/usr/bin/env", &actions, &attributes, &words, &variables)
         guard number == 0 else { throw NotStarted(program: program, number: number) }
