@@ -310,7 +310,9 @@ import Testing
             try world.folder.write(JobText().yaml, to: "job.yaml")
             _ = try await world.sluice("run", "job.yaml", environment: ["SLUICE_FAULT_POINT": "query.recorded:2"])
             let outcome = try await world.sluice("run", "job.yaml", environment: ["SUPERMETRICS_BASE_URL": port])
-            expectOneMessage(outcome, 5, ["Connection refused"])
+            // One window looks for the query it had sent, the others send theirs: two causes, each told once.
+            #expect(outcome.exitCode == 5, "\(outcome.everything)")
+            #expect(outcome.errors.contains("Connection refused"))
             #expect(outcome.seconds < 15)
             try await world.run(JobText())
         }
