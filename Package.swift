@@ -88,12 +88,15 @@ let package = Package(
             providers: [.apt(["zlib1g-dev"])]
         ),
         .target(name: "CFileShims", path: "Sources/FileLoading/CFileShims"),
+        .systemLibrary(name: "CMalloc", path: "Sources/sluice/CMalloc"),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "PipelineCore", "Extraction", "Conversion", "Jobs", "SupermetricsAPI", "Sandbox", "FileLoading",
+                "CMalloc", "PipelineCore", "Extraction", "Conversion", "Jobs", "SupermetricsAPI", "Sandbox",
+                "FileLoading",
                 product("ArgumentParser", "swift-argument-parser"), product("Logging", "swift-log"),
-            ] + sinks.map { .init(stringLiteral: $0.module) }
+            ] + sinks.map { .init(stringLiteral: $0.module) },
+            exclude: ["CMalloc"]
         ),
         .executableTarget(
             name: "Benchmarks",

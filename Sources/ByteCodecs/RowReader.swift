@@ -17,6 +17,8 @@ public struct RowReader: Sendable {
     private static let pieceSize = 32 << 10
     /// Cells for which there is room at a time.
     private static let cellRoom = 4096
+    /// The step in which batches differ in the cells they have room for.
+    private static let cellStep = 16384
     /// Dead bytes between rows and what is unread, from which on closing the gap is worth it.
     private static let gapSize = 4 << 10
 
@@ -42,6 +44,7 @@ public struct RowReader: Sendable {
         case closed
     }
 
+    private let storage: BatchStorage
     private var scanner: RowScanner
     private var state = State.start
     private var facts = BodyFacts()
@@ -50,6 +53,9 @@ public struct RowReader: Sendable {
     /// The rows of the open batch, then unread bytes from `position`, then the scanner's padding.
     private var arena = [UInt8](repeating: 0, count: JSONScanner.padding)
     private var cells: [Cell] = []
+    /// Whether there is room for a whole batch, and for how many cells there is to be.
+    private var hasRoom = false
+    private var cellCapacity = 0
     private var position = 0
     /// How far the arena must be filled before the value at `position` is tried again; doubles with each try, so that
     /// the tries together cost no more than the value.
@@ -62,8 +68,14 @@ public struct RowReader: Sendable {
     /// - Parameters:
     ///   - batchSize: The bytes of rows after which a batch ends.
     ///   - limits: How much a body may ask for.
-    public init(batchSize: Int = 1 << 20, limits: ReadLimits = ReadLimits()) {
+    ///   - storage: Where the memory of batches comes from; whoever uses a batch up gives it back there.
+    public init(
+        batchSize: Int = 1 << 20,
+        limits: ReadLimits = ReadLimits(),
+        storage: BatchStorage = BatchStorage()
+    ) {
         scanner = RowScanner(batchSize: batchSize, limits: limits)
+        self.storage = storage
     }
 
     /// Rows read from all bodies, bad ones included.
@@ -142,7 +154,8 @@ public struct RowReader: Sendable {
 
     private mutating func take(_ piece: Span<UInt8>) {
         facts.byteCount += piece.count
-        if arena.capacity < RowReader.pieceSize { arena.reserveCapacity(arenaCapacity) }
+        // What fits one piece, such as an answer without rows or one that is still waited with, takes no more.
+        if !hasRoom, filled > 0 { makeRoom() }
         let gap = scanner.lastRow.upperBound..<position
         if gap.count >= RowReader.gapSize {
             arena.removeSubrange(gap)
@@ -154,22 +167,34 @@ public struct RowReader: Sendable {
         arena.append(contentsOf: repeatElement(0, count: JSONScanner.padding))
     }
 
+    /// Makes room for a batch behind what is unread.
+    private mutating func makeRoom() {
+        hasRoom = true
+        var room = storage.take()
+        room.bytes.reserveCapacity(arenaCapacity)
+        room.bytes.append(contentsOf: arena)
+        swap(&room.bytes, &arena)
+        room.cells.reserveCapacity(cellCapacity)
+        room.cells.append(contentsOf: cells)
+        swap(&room.cells, &cells)
+    }
+
     /// A full batch, the piece that fills it and a row more.
     private var arenaCapacity: Int { min(scanner.batchSize, 1 << 20) + 2 * RowReader.pieceSize }
 
     private mutating func takeBatch() -> (batch: Batch, badRows: [BadRow]) {
         takenLastRow = lastRow
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(arenaCapacity)
-        bytes.append(contentsOf: arena[position...])
+        var (bytes, cells): ([UInt8], [Cell]) = ([], [])
         swap(&bytes, &arena)
+        swap(&cells, &self.cells)
+        arena.append(contentsOf: bytes[position...])
         bytes.removeLast(bytes.count - scanner.lastRow.upperBound)
         position = 0
         retryAt = 0
-        var cells: [Cell] = []
-        // The next batch is likely to have about as many.
-        cells.reserveCapacity(self.cells.count + self.cells.count / 8 + RowReader.cellRoom)
-        swap(&cells, &self.cells)
+        hasRoom = false
+        // The next batch is likely to have about as many; in large steps, so that it finds memory of its size.
+        cellCapacity = (cells.count / RowReader.cellStep + 1) * RowReader.cellStep + RowReader.cellRoom
+        if filled > 0 { makeRoom() }
         let badRows = scanner.badRows
         let batch = Batch(
             schema: schema ?? Schema([]),

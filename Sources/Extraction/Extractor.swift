@@ -1,3 +1,4 @@
+import ByteCodecs
 import Foundation
 package import PipelineCore
 package import SupermetricsAPI
@@ -80,6 +81,7 @@ package final class Extractor: Sendable {
     let settings: ExtractionSettings
     let caps = RowCaps()
     private let header = Mutex(Paging.HeaderCounted.unknown)
+    let storage = BatchStorage()
     let queries: ConcurrencyGate
     let clock: any Clock<Duration>
     let now: @Sendable () -> Timestamp
@@ -109,6 +111,9 @@ package final class Extractor: Sendable {
         self.now = now
         self.random = random
     }
+
+    /// Takes the memory of a batch that nobody needs any more, for a batch to come.
+    package func recycle(_ batch: consuming Batch) { storage.give(batch) }
 
     /// Has the rows of a window read by `body`, all of them in order, or fails.
     ///

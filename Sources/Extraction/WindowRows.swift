@@ -51,7 +51,7 @@ package final class WindowRows {
         self.tree = tree
         calls = QueryCalls(extractor, request, tally: tally, record: record)
         known = WindowFacts(fetchedAt: extractor.now())
-        reader = RowReader(batchSize: extractor.settings.batchBytes)
+        reader = RowReader(batchSize: extractor.settings.batchBytes, storage: extractor.storage)
         paging = Paging(pageRows: extractor.pageLimit, headerCounted: extractor.headerCounted)
     }
 

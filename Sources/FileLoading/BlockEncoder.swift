@@ -7,7 +7,10 @@ struct BlockEncoder: Sendable {
     let tools: EncodingTools
 
     func encode(_ batch: Batch) throws(SinkError) -> Block {
-        var plain = tools.buffers.take()
+        // Rendered rows that are compressed are needed only here; those that are not become the block.
+        let buffers = tools.compression == .none ? tools.blocks : tools.scratch
+        var plain = buffers.take()
+        plain.reserveCapacity(BufferPool.capacity(for: batch.bytes.count))
         try renderer.render(batch, into: &plain)
         return block(plain, rows: batch.rowCount)
     }
@@ -16,18 +19,19 @@ struct BlockEncoder: Sendable {
     func header() -> Block { block(renderer.header, rows: 0) }
 
     /// Takes back the storage of a block that was written.
-    func recycle(_ block: consuming Block) { tools.buffers.give(block.bytes) }
+    func recycle(_ block: consuming Block) { tools.blocks.give(block.bytes) }
 
     private func block(_ plain: consuming [UInt8], rows: Int) -> Block {
         guard case .gzip(let level) = tools.compression, !plain.isEmpty else {
             return Block(bytes: plain, rowCount: rows, plainCount: plain.count)
         }
-        var deflated = tools.buffers.take()
+        var deflated = tools.blocks.take()
+        deflated.reserveCapacity(BufferPool.capacity(for: plain.count))
         let deflater = tools.takeDeflater(level: level)
         deflater.deflate(plain, into: &deflated)
         tools.give(deflater)
         let block = Block(bytes: deflated, rowCount: rows, plainCount: plain.count, crc: crc32(plain))
-        tools.buffers.give(plain)
+        tools.scratch.give(plain)
         return block
     }
 }
@@ -35,7 +39,10 @@ struct BlockEncoder: Sendable {
 /// What encoding needs again and again, shared by all windows of a sink.
 final class EncodingTools: Sendable {
     let compression: FileCompression
-    let buffers = BufferPool()
+    /// Where blocks stand from their making to their writing.
+    let blocks = BufferPool()
+    /// Where rows stand between rendering and compressing.
+    let scratch = BufferPool()
     private let deflaters = Mutex<[Deflater]>([])
 
     init(_ compression: FileCompression) { self.compression = compression }
@@ -50,9 +57,14 @@ final class EncodingTools: Sendable {
 final class BufferPool: Sendable {
     private let free = Mutex<[[UInt8]]>([])
 
+    /// What to reserve for `count` bytes and a little more: in large steps, so that buffers fit one batch like another.
+    static func capacity(for count: Int) -> Int { (count >> 17 + 2) << 17 }
+
     /// An empty buffer, with storage where one was given back.
+    ///
+    /// The one that was given first comes first: the giver of the last may still hold it for a moment.
     func take() -> [UInt8] {
-        var buffer = free.withLock { $0.popLast() } ?? []
+        var buffer = free.withLock { $0.isEmpty ? [] : $0.removeFirst() }
         buffer.removeAll(keepingCapacity: true)
         return buffer
     }

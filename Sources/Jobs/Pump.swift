@@ -50,6 +50,8 @@ struct Pump {
     let process: @Sendable (inout Batch, inout Rejects) throws -> Void
     let lanes: [Lane]
     let spare: SpareBatches
+    /// Takes each batch once its blocks are made.
+    let recycle: @Sendable (consuming Batch) -> Void
     /// Told the number of rows of every block written.
     let wrote: @Sendable (Int) -> Void
 
@@ -108,11 +110,13 @@ struct Pump {
         index: Int,
         in group: inout ThrowingTaskGroup<Rendered, any Error>
     ) {
-        group.addTask { [process, lanes] in
+        group.addTask { [process, lanes, recycle] in
             guard var (batch, rejects) = read.take() else { throw CancellationError() }
             try process(&batch, &rejects)
             let blocks = lanes.map { $0.encode(batch) }
-            return Rendered(index: index, rowCount: batch.rowCount, blocks: blocks, rejects: rejects)
+            let rowCount = batch.rowCount
+            recycle(batch)
+            return Rendered(index: index, rowCount: rowCount, blocks: blocks, rejects: rejects)
         }
     }
 }

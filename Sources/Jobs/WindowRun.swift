@@ -235,6 +235,7 @@ struct WindowRun {
                 process: { batch, rejects in try pipeline.process(&batch, rejecting: &rejects) },
                 lanes: lanes,
                 spare: resources.spare,
+                recycle: { [extractor = resources.extractor] in extractor.recycle($0) },
                 wrote: { report(.rows(export: export, window: window, count: $0)) }
             )
             let pumped = try await resources.pumps.withPermit {

@@ -24,6 +24,7 @@ import Foundation
     static let version = "0.1.0"
 
     static func main() async {
+        Memory.staysFlat()
         FaultInjection.install()
         do {
             var command = try parseAsRoot()

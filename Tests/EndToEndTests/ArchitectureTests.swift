@@ -16,7 +16,7 @@ import Testing
         "PostgresSink": ["PipelineCore", "ByteCodecs", "CLibpq"],
         "Jobs": ["PipelineCore", "Extraction", "Conversion", "SupermetricsAPI"],
         "PipelineTesting": ["PipelineCore"],
-        "CZlib": [], "CFileShims": [], "CLibpq": [],
+        "CZlib": [], "CFileShims": [], "CMalloc": [], "CLibpq": [],
     ]
 
     /// The modules from outside each room may use; `sluice` apart, a room that is not listed uses none.

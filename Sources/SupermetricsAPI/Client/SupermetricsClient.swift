@@ -58,7 +58,7 @@ public func withSupermetricsClient<R>(
     settings.connectionPool.retryConnectionEstablishment = false
     // Each read costs two switches between threads, so a body that comes fast is read in large pieces.
     settings.http1_1ConnectionDebugInitializer = { channel in
-        let pieces = AdaptiveRecvByteBufferAllocator(minimum: 4 << 10, initial: 16 << 10, maximum: 256 << 10)
+        let pieces = AdaptiveRecvByteBufferAllocator(minimum: 4 << 10, initial: 16 << 10, maximum: 128 << 10)
         return channel.setOption(.recvAllocator, value: pieces)
     }
     let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
