@@ -108,12 +108,14 @@ struct ExportRun {
             guard let runPlan else { continue }
             try await attached(sink, &outcome) { () async throws(SinkError) in try await sink.begin(runPlan) }
         }
+        guard sinks.contains(where: { !$0.isDetached }) else { return }
         outcome.summary.skipped = plan.skips.count
         outcome.holdsSomething = plan.skips.contains(where: \.reason.isHeld)
         resources.report(.planned(export: spec.name, due: plan.fetches.count, skipped: plan.skips.count))
         let attempts = Dictionary(grouping: states.flatMap(\.ledger.attempts), by: \.window.id)
         let results = await load(plan.fetches, sinks, attempts, &outcome)
         conclude(results, plan, sinks, &outcome)
+        noteUntried(results.filter { !$0.wasTried }, sinks, &outcome)
     }
 
     /// What `body` comes to with a sink; nil where its destination fails, and then it is left out of the run.
@@ -176,7 +178,6 @@ struct ExportRun {
             }
             outcome.stopsRun = outcome.stopsRun || isStopped
         }
-        noteUntried(results.compactMap { $0 }.filter { !$0.wasTried }, sinks, &outcome)
         return results.compactMap { $0 }
     }
 

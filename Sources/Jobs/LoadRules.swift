@@ -63,7 +63,7 @@ package struct LoadRules: Hashable, Sendable {
     /// - Throws: `Refusal` where they differ and the job does not allow it.
     func judge(_ schema: Schema, replacing previous: Checkpoint?, fingerprint: String) throws(Refusal) {
         guard onSchemaChange != .evolve, let previous, previous.schema.columns != schema.columns,
-            previous.fingerprint == fingerprint || previous.acceptedFingerprint == fingerprint
+            previous.fingerprint == fingerprint
         else { return }
         let (old, new) = (Set(previous.schema.columns), Set(schema.columns))
         func list(_ columns: Set<Column>) -> String {

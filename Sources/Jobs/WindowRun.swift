@@ -325,9 +325,9 @@ struct WindowRun {
         )
     }
 
-    /// Leaves a note that the window failed for good, for `--only-failed`; a lost note costs only that.
+    /// Leaves a note that the window failed for good in every sink that lacks it, for `--only-failed`; a lost note costs
+    /// only that.
     private func noteFailure(_ failure: Failure, _ outcome: Outcome) async {
-        let lacking = fetch.targets.filter { !outcome.committed.contains($0.sink) }.map { sinks[$0.sink] }
         guard failure.kind != .locked else { return }
         let attempt = Attempt(
             window: fetch.window,
@@ -339,7 +339,9 @@ struct WindowRun {
             runID: resources.runID,
             failure: failure.message
         )
-        try? await Self.record(attempt, in: lacking)
+        for target in fetch.targets where !outcome.committed.contains(target.sink) {
+            try? await sinks[target.sink].run.record(attempt)
+        }
     }
 }
 

@@ -26,7 +26,7 @@ final class QuickClock: Clock, Sendable {
     private let patience: Duration
 
     /// - Parameter patience: Sleeps shorter than this pass at once.
-    init(patience: Duration = .seconds(40)) { self.patience = patience }
+    init(patience: Duration = .seconds(25)) { self.patience = patience }
 
     var now: Instant { Instant(offset: state.withLock { $0.now }) }
     var minimumResolution: Duration { .nanoseconds(1) }

@@ -1,0 +1,98 @@
+import PipelineCore
+import PipelineTesting
+import Sandbox
+import Testing
+
+@testable import Jobs
+
+@Suite("Plans and checks of a job", .timeLimit(.minutes(1)))
+struct JobPlanTests {
+    @Test("A plan says which windows would be fetched and why, and touches nothing")
+    func plan() async throws {
+        try await withRunWorld { world in
+            let first = try await world.jobRun(world.yaml()).plan()
+            #expect(first.map(\.export) == ["one"])
+            #expect(first[0].due == 3 && first[0].skipped == 0 && first[0].requests == 3 && first[0].rows == nil)
+            #expect(first[0].windows.map(\.action) == ["fetch", "fetch", "fetch"])
+            #expect(first[0].windows.allSatisfy { $0.reason == "new" && $0.because == "it is not loaded yet" })
+            #expect(world.sandbox.requests.isEmpty)
+            #expect(world.store().history == [.ledger])
+
+            _ = try await world.run(world.yaml())
+            let second = try await world.jobRun(world.yaml()) { $0.plan.reload = .all }.plan()
+            #expect(second[0].due == 3 && second[0].rows == 210)
+            #expect(second[0].windows.map(\.reason) == ["reload", "reload", "reload"])
+            let third = try await world.jobRun(world.yaml()).plan()
+            #expect(third[0].due == 0 && third[0].skipped == 3 && third[0].seconds == 0)
+            #expect(third[0].windows.allSatisfy { $0.action == "skip" && $0.days == nil && $0.reason == "settled" })
+        }
+    }
+
+    @Test("A plan is what a run then does")
+    func planIsRun() async throws {
+        try await withRunWorld { world in
+            world.sandbox.chooseFaults { $0.parameters["start_date"] == "2024-01-08" ? .status(400) : nil }
+            _ = try await world.run(world.yaml())
+            world.sandbox.chooseFaults(nil)
+            let yaml = world.yaml(query: RunWorld.query.replacing("2024-01-21", with: "2024-02-11"))
+            let plan = try await world.jobRun(yaml).plan()
+            let summary = try await world.run(yaml)
+            #expect(plan[0].windows.filter { $0.action == "fetch" }.map(\.id) == summary.export()?.windows.map(\.id))
+            #expect(plan[0].windows.filter { $0.action == "fetch" }.map(\.reason) == summary.export()?.windows.map(\.reason))
+            #expect(plan[0].skipped == summary.export()?.skipped)
+        }
+    }
+
+    @Test("What stops a run stops its plan")
+    func stale() async throws {
+        try await withRunWorld { world in
+            _ = try await world.run(world.yaml())
+            let changed = try world.jobRun(world.yaml("stages: [{drop: [cost]}]"))
+            await #expect(throws: PlanError.self) { try await changed.plan() }
+        }
+    }
+
+    // MARK: Check
+
+    private func findings(_ world: RunWorld, _ yaml: String) async throws -> [CheckFinding] {
+        var findings: [CheckFinding] = []
+        try await world.jobRun(yaml).check { findings.append($0) }
+        return findings
+    }
+
+    @Test("A job in order is found so, for its source and each destination")
+    func fine() async throws {
+        try await withRunWorld { world in
+            let findings = try await findings(world, world.yaml(into: ["a", "b"]))
+            #expect(findings.map(\.state) == [.fine, .fine, .fine])
+            #expect(findings[1].text.contains("memory:\(world.name("a")) can be written"))
+            #expect(!world.phases.contains(.submit))
+        }
+    }
+
+    @Test("Fields, accounts, stages and destinations that are not there are named with the nearest that are")
+    func mistakes() async throws {
+        try await withRunWorld { world in
+            let query = RunWorld.query.replacing("AdID", with: "AdIDs").replacing("123-456-7890", with: "123-456-7891")
+            let wrong = try await findings(world, world.yaml(query: query))
+            #expect(wrong.map(\.state) == [.failure(.usage), .failure(.usage), .fine])
+            #expect(wrong[0].text.contains("AW has no field 'AdIDs'; did you mean 'AdID'?"))
+            #expect(wrong[1].text.contains("no login reaches account '123-456-7891'; did you mean '123-456-7890'?"))
+
+            world.store().intercept { operation throws(SinkError) in
+                if operation == .check { throw SinkError(.destination, "no such folder") }
+            }
+            let broken = try await findings(world, world.yaml())
+            #expect(broken.map(\.state) == [.fine, .failure(.destination)])
+            #expect(broken[1].text.contains("no such folder"))
+        }
+    }
+
+    @Test("A key that is not accepted is one finding with its kind")
+    func key() async throws {
+        try await withRunWorld({ $0.faults = [Fault(.status(401))] }) { world in
+            let findings = try await findings(world, world.yaml())
+            #expect(findings.first?.state == .failure(.authentication))
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import PipelineCore
+import Testing
+
+@testable import Jobs
+
+@Suite("Rules of a load")
+struct LoadRulesTests {
+    private static let window = Window(export: Question.export, cell: .all, account: nil)
+
+    private static func held(
+        _ rows: Int,
+        columns: [Column] = [],
+        fingerprint: String = "F1",
+        accepted: String? = nil
+    ) -> Checkpoint {
+        Checkpoint(
+            window: window,
+            export: Question.export,
+            covers: nil,
+            accounts: [],
+            counts: RowCounts(api: rows, received: rows, loaded: rows),
+            fetchedAt: Timestamp(milliseconds: 0),
+            settled: true,
+            fingerprint: fingerprint,
+            acceptedFingerprint: accepted,
+            layout: Layout(size: "all", perAccount: false),
+            runID: "r",
+            scheduleIDs: [],
+            requestIDs: [],
+            requests: 1,
+            sampled: false,
+            schema: Schema(columns)
+        )
+    }
+
+    enum Verdict: Equatable { case fine, warned, refused }
+
+    private func judge(_ rules: LoadRules, _ loaded: Int, _ before: Int?, allowShrink: Bool = false) -> Verdict {
+        do {
+            let previous = before.map { Self.held($0) }
+            return try rules.judge(loaded: loaded, replacing: previous, allowShrink: allowShrink).isEmpty ? .fine : .warned
+        } catch {
+            return .refused
+        }
+    }
+
+    @Test(
+        "A result without rows: refused where there were some, unless the job says otherwise",
+        arguments: [
+            (nil, nil, .fine), (nil, 0, .fine), (nil, 1, .refused), (.allow, nil, .fine), (.allow, 500, .fine),
+            (.warn, nil, .warned), (.warn, 500, .warned), (.fail, nil, .refused), (.fail, 0, .refused),
+            (.fail, 500, .refused),
+        ] as [(EmptyRule?, Int?, Verdict)])
+    func empty(rule: EmptyRule?, before: Int?, verdict: Verdict) {
+        #expect(judge(LoadRules(onEmpty: rule), 0, before) == verdict)
+        #expect(judge(LoadRules(onEmpty: rule), 0, before, allowShrink: true) == .fine)
+    }
+
+    @Test(
+        "A load that would lose more than the limit of a hundred rows or more is refused",
+        arguments: [
+            (0.5, 50, 100, .fine), (0.5, 49, 100, .refused), (0.5, 1, 99, .fine), (0.5, 100, 100, .fine),
+            (0.5, 500, 100, .fine), (0.5, 49, nil, .fine), (nil, 1, 100_000, .fine), (0.1, 89, 100, .refused),
+            (0.1, 90, 100, .fine), (0.0, 99, 100, .refused), (1.0, 1, 100, .fine),
+        ] as [(Double?, Int, Int?, Verdict)])
+    func shrink(limit: Double?, loaded: Int, before: Int?, verdict: Verdict) {
+        #expect(judge(LoadRules(shrinkLimit: limit), loaded, before) == verdict)
+        #expect(judge(LoadRules(shrinkLimit: limit), loaded, before, allowShrink: true) == .fine)
+    }
+
+    @Test("A refusal says what came, what stays and what to do")
+    func texts() {
+        let empty = #expect(throws: Refusal.self) {
+            try LoadRules().judge(loaded: 0, replacing: Self.held(12), allowShrink: false)
+        }
+        #expect(
+            empty?.description
+                == "no rows came where 12 were loaded before; the old data stay: check the account and its login, then"
+                + " allow it with --allow-shrink or on_empty: allow")
+        let shrunk = #expect(throws: Refusal.self) {
+            try LoadRules(shrinkLimit: 0.25).judge(loaded: 7, replacing: Self.held(400), allowShrink: false)
+        }
+        #expect(
+            shrunk?.description
+                == "7 rows came where 400 were loaded before, a loss of more than 25%; the old data stay: check the"
+                + " account, then allow it with --allow-shrink or on_shrink")
+    }
+
+    // MARK: Columns
+
+    private static let date = Column(name: "date", type: .date)
+    private static let cost = Column(name: "cost", type: .decimal(nil))
+
+    private func judge(_ rule: SchemaChangeRule, _ columns: [Column], _ previous: Checkpoint?) -> Refusal? {
+        do {
+            try LoadRules(onSchemaChange: rule).judge(Schema(columns), replacing: previous, fingerprint: "F1")
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test("Other columns under the same fingerprint are refused, unless schemas may evolve")
+    func columns() {
+        let held = Self.held(1, columns: [Self.date, Self.cost])
+        #expect(judge(.fail, [Self.date, Self.cost], held) == nil)
+        #expect(judge(.fail, [Self.date], nil) == nil)
+        #expect(judge(.evolve, [Self.date], held) == nil)
+        let gone = judge(.fail, [Self.date], held)
+        #expect(gone?.description.contains("gone: cost decimal") == true)
+        #expect(gone?.description.contains("on_schema_change: evolve") == true)
+        let typed = judge(.fail, [Self.date, Column(name: "cost", type: .text)], held)
+        #expect(typed?.description.contains("gone: cost decimal; new: cost text") == true)
+        #expect(judge(.fail, [Self.cost, Self.date], held)?.description.contains("their order") == true)
+    }
+
+    @Test("Columns change with the export: another fingerprint is no surprise")
+    func otherFingerprint() {
+        #expect(judge(.fail, [Self.cost], Self.held(1, columns: [Self.date], fingerprint: "F0")) == nil)
+        #expect(judge(.fail, [Self.cost], Self.held(1, columns: [Self.date], fingerprint: "F0", accepted: "F1")) == nil)
+    }
+}
