@@ -45,7 +45,10 @@ struct ExportResolverTests {
     @Test("Only the accounts of the logins that the query names")
     func logins() async throws {
         try await withRunWorld { world in
-            let query = RunWorld.query.replacing(#"["123-456-7890"]"#, with: "list.all_accounts, ds_user: agency@example.com")
+            let query = RunWorld.query.replacing(
+                #"["123-456-7890"]"#,
+                with: "list.all_accounts, ds_user: agency@example.com"
+            )
             let accounts = try await resolve(world, world.yaml(query: query)).accounts
             #expect(accounts == ["555-000-1111", "555-000-2222"])
         }
@@ -54,9 +57,11 @@ struct ExportResolverTests {
     @Test(
         "Accounts that cannot be resolved are a mistake of the job file",
         arguments: [
-            (#"{filter_id: "/^nobody/"}"#, "", "no account matches"), (#"{filter_id: "/(/"}"#, "", "not a regular expression"),
+            (#"{filter_id: "/^nobody/"}"#, "", "no account matches"),
+            (#"{filter_id: "/(/"}"#, "", "not a regular expression"),
             (#"["list.europe", "123"]"#, "window: {per_account: true}", "only the API knows those of 'list.europe'"),
-        ])
+        ]
+    )
     func refusedAccounts(selection: String, lines: String, text: String) async throws {
         try await withRunWorld { world in
             let query = RunWorld.query.replacing(#"["123-456-7890"]"#, with: selection)
@@ -77,7 +82,10 @@ struct ExportResolverTests {
         ("Campaign, Cost", "window: {size: all}", .all, false),
     ]
 
-    @Test("The grid is cut only where the fields allow it; the API is asked only where ids do not tell", arguments: cuts.indices)
+    @Test(
+        "The grid is cut only where the fields allow it; the API is asked only where ids do not tell",
+        arguments: cuts.indices
+    )
     func cut(index: Int) async throws {
         let (fields, lines, size, asks) = Self.cuts[index]
         try await withRunWorld { world in
@@ -95,10 +103,14 @@ struct ExportResolverTests {
         }
     }
 
-    @Test("A period that only the API knows to be one is cut by what it is", arguments: [("yearmonth", WindowSize.month)])
+    @Test(
+        "A period that only the API knows to be one is cut by what it is",
+        arguments: [("yearmonth", WindowSize.month)]
+    )
     func customField(field: String, size: WindowSize) async throws {
         try await withRunWorld { world in
-            let query = "ds_id: FA, ds_accounts: [\"123\"], fields: [\(field), cost], start_date: 2024-01-01, end_date: 2024-01-31"
+            let query =
+                "ds_id: FA, ds_accounts: [\"123\"], fields: [\(field), cost], start_date: 2024-01-01, end_date: 2024-01-31"
             let resolved = try await resolve(world, world.yaml("window: {size: month}", query: query))
             #expect(resolved.spec.size == size)
         }
@@ -146,13 +158,17 @@ struct ExportResolverTests {
         """
     }
 
-    private static let query = "ds_id: AW, ds_accounts: [\"123\"], fields: [Date, Cost], start_date: 2024-01-01, end_date: 2024-01-21"
+    private static let query =
+        "ds_id: AW, ds_accounts: [\"123\"], fields: [Date, Cost], start_date: 2024-01-01, end_date: 2024-01-21"
     private static let stages = "stages:\n  - rename: {cost: spend}\n  - cast: {spend: \"decimal(18,6)\"}"
 
     /// Jobs that a user would call the same.
     static let same: [String] = [
         job(query, stages),
-        job("end_date: 2024-01-21, fields: [Date, Cost], ds_accounts: [\"123\"], start_date: 2024-01-01, ds_id: AW", stages),
+        job(
+            "end_date: 2024-01-21, fields: [Date, Cost], ds_accounts: [\"123\"], start_date: 2024-01-01, ds_id: AW",
+            stages
+        ),
         job(query, "# a comment\n" + stages + "   # another"),
         job(query, "stages: [{rename: {\"cost\": 'spend'}}, {cast: {spend: 'decimal(18,6)'}}]"),
         job(query.replacing("2024-01-01", with: "90 days ago").replacing("2024-01-21", with: "yesterday"), stages),
@@ -163,10 +179,13 @@ struct ExportResolverTests {
 
     /// Jobs whose rows differ.
     static let other: [String] = [
-        job(query), job(query, stages.replacing("18,6", with: "18,2")), job(query, stages.replacing("spend", with: "paid")),
+        job(query), job(query, stages.replacing("18,6", with: "18,2")),
+        job(query, stages.replacing("spend", with: "paid")),
         job(query, "stages: [{cast: {cost: \"decimal(18,6)\"}}, {rename: {cost: spend}}]"),
-        job(query.replacing("Date, Cost", with: "Cost, Date"), stages), job(query.replacing("[\"123\"]", with: "[\"456\"]"), stages),
-        job(query + ", filter: Cost > 0", stages), job(query, stages + "\ncolumns: keep").replacing("cost: spend", with: "Cost: spend"),
+        job(query.replacing("Date, Cost", with: "Cost, Date"), stages),
+        job(query.replacing("[\"123\"]", with: "[\"456\"]"), stages),
+        job(query + ", filter: Cost > 0", stages),
+        job(query, stages + "\ncolumns: keep").replacing("cost: spend", with: "Cost: spend"),
         job(query + ", settings: {timezone: UTC}", stages),
     ]
 
@@ -187,7 +206,11 @@ struct ExportResolverTests {
     func perAccount() async throws {
         let one = try await fingerprint(Self.job(Self.query, "window: {per_account: true}"))
         let two = try await fingerprint(
-            Self.job(Self.query.replacing("[\"123\"]", with: "[\"123\", \"987-654-3210\"]"), "window: {per_account: true}"))
+            Self.job(
+                Self.query.replacing("[\"123\"]", with: "[\"123\", \"987-654-3210\"]"),
+                "window: {per_account: true}"
+            )
+        )
         #expect(one == two)
     }
 }

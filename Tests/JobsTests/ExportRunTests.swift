@@ -24,7 +24,11 @@ struct ExportRunTests {
         }
     }
 
-    @Test("A destination that fails before its first window is left out; the others load, and the code says partial", arguments: Early.allCases, ["a", "b", "c"])
+    @Test(
+        "A destination that fails before its first window is left out; the others load, and the code says partial",
+        arguments: Early.allCases,
+        ["a", "b", "c"]
+    )
     func earlyFailure(place: Early, broken: String) async throws {
         try await withRunWorld { world in
             fail(world.store(broken), at: place)
@@ -84,7 +88,8 @@ struct ExportRunTests {
             let left = 26 - export.failed
             #expect(
                 export.failures[1].message
-                    == "\(left) windows not tried, because memory:\(world.name()) had failed before; cure that and run again")
+                    == "\(left) windows not tried, because memory:\(world.name()) had failed before; cure that and run again"
+            )
             #expect(world.phases.filter { $0 == .submit }.count <= 6)
         }
     }
@@ -100,7 +105,9 @@ struct ExportRunTests {
             #expect(summary.exitCode == 4)
             #expect(summary.allFailures.map(\.kind) == [.destination])
             expectSame(
-                world.store("a").rows(of: RunWorld.export), try await world.expected("2024-01-01", "2024-03-31"))
+                world.store("a").rows(of: RunWorld.export),
+                try await world.expected("2024-01-01", "2024-03-31")
+            )
             #expect(world.store("b").rows(of: RunWorld.export).isEmpty)
         }
     }
@@ -109,7 +116,9 @@ struct ExportRunTests {
     func oneWindowOneSink() async throws {
         try await withRunWorld { world in
             world.store("b").intercept { operation throws(SinkError) in
-                if case .commit(let window) = operation, window.cell.description.hasPrefix("2024-01-08") { throw Self.full }
+                if case .commit(let window) = operation, window.cell.description.hasPrefix("2024-01-08") {
+                    throw Self.full
+                }
             }
             let yaml = world.yaml(into: ["a", "b"])
             let summary = try await world.run(yaml)
@@ -315,7 +324,11 @@ struct ExportRunTests {
     func rowsGone() async throws {
         try await withRunWorld { world in
             _ = try await world.run(world.yaml())
-            let window = Window(export: RunWorld.export, cell: try #require(GridCell("2024-01-08..2024-01-14")), account: nil)
+            let window = Window(
+                export: RunWorld.export,
+                cell: try #require(GridCell("2024-01-08..2024-01-14")),
+                account: nil
+            )
             world.store().removeRows(of: window.id, in: RunWorld.export)
             #expect(world.store().rows(of: RunWorld.export).count == 140)
             let summary = try await world.run(world.yaml())

@@ -12,7 +12,8 @@ struct FailureKindTests {
         arguments: [
             (.unexpected, 1), (.usage, 2), (.authentication, 3), (.source, 5), (.destination, 6), (.quota, 7),
             (.refused, 8), (.locked, 9),
-        ] as [(FailureKind, Int32)])
+        ] as [(FailureKind, Int32)]
+    )
     func alone(kind: FailureKind, code: Int32) {
         #expect(FailureKind.exitCode(failures: [kind], somethingLoaded: false) == code)
     }
@@ -23,14 +24,19 @@ struct FailureKindTests {
         #expect(FailureKind.exitCode(failures: [], somethingLoaded: false) == 0)
     }
 
-    @Test("3, 7 and 9 always win; else 4 where anything is loaded; else the first cause", arguments: FailureKind.allCases)
+    @Test(
+        "3, 7 and 9 always win; else 4 where anything is loaded; else the first cause",
+        arguments: FailureKind.allCases
+    )
     func rules(kind: FailureKind) {
         let wins = [.authentication, .quota, .locked].contains(kind)
         #expect(FailureKind.exitCode(failures: [kind], somethingLoaded: true) == (wins ? kind.exitCode : 4))
         for other in FailureKind.allCases where ![.authentication, .quota, .locked].contains(other) {
             let both = [other, kind]
             #expect(FailureKind.exitCode(failures: both, somethingLoaded: true) == (wins ? kind.exitCode : 4))
-            #expect(FailureKind.exitCode(failures: both, somethingLoaded: false) == (wins ? kind.exitCode : other.exitCode))
+            #expect(
+                FailureKind.exitCode(failures: both, somethingLoaded: false) == (wins ? kind.exitCode : other.exitCode)
+            )
         }
     }
 
@@ -43,7 +49,9 @@ struct FailureKindTests {
 
 @Suite("Failures of errors")
 struct FailureOfTests {
-    static func api(_ kind: SupermetricsError.Kind, _ message: String = "it broke", id: String? = nil) -> SupermetricsError {
+    static func api(_ kind: SupermetricsError.Kind, _ message: String = "it broke", id: String? = nil)
+        -> SupermetricsError
+    {
         var error = SupermetricsError(kind, message)
         error.requestID = id
         return error
@@ -99,8 +107,14 @@ struct FailureOfTests {
             ExtractionError(.incomplete, "only 12 of 9 announced rows came", requestID: "r22"), true
         ),
         (
-            Refusal("window 2024-01-01..2024-01-07, row 3, column cost: not a number", cause: "column cost: not a number"),
-            Refusal("window 2024-01-08..2024-01-14, row 4, column cost: not a number", cause: "column cost: not a number"),
+            Refusal(
+                "window 2024-01-01..2024-01-07, row 3, column cost: not a number",
+                cause: "column cost: not a number"
+            ),
+            Refusal(
+                "window 2024-01-08..2024-01-14, row 4, column cost: not a number",
+                cause: "column cost: not a number"
+            ),
             true
         ),
         (Refusal("a", cause: "column cost: x"), Refusal("a", cause: "column day: x"), false),

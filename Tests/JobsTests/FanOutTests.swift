@@ -20,7 +20,13 @@ struct FanOutTests {
         let outcome = try await fanOut { lanes in
             bodies += 1
             var source = Rows(rows)
-            _ = try await Pump(process: { _, _ in }, lanes: lanes, spare: SpareBatches(0), wrote: { _ in }).run {
+            _ = try await Pump(
+                process: { _, _ in },
+                lanes: lanes,
+                spare: SpareBatches(0),
+                recycle: { _ in },
+                wrote: { _ in }
+            ).run {
                 let next = source.next()
                 read = source.given
                 return next
@@ -49,7 +55,9 @@ struct FanOutTests {
 
     @Test(
         "A sink that fails anywhere fails alone; the others commit",
-        arguments: ScriptedRun.Place.allCases, 0..<3)
+        arguments: ScriptedRun.Place.allCases,
+        0..<3
+    )
     func oneFails(place: ScriptedRun.Place, index: Int) async throws {
         var runs = (0..<3).map { _ in ScriptedRun() }
         runs[index] = ScriptedRun([place: Self.failure], patience: 2)
@@ -79,7 +87,10 @@ struct FanOutTests {
         }
     }
 
-    @Test("Where all fail, each has its own failure, and no more is read than needed", arguments: ScriptedRun.Place.allCases)
+    @Test(
+        "Where all fail, each has its own failure, and no more is read than needed",
+        arguments: ScriptedRun.Place.allCases
+    )
     func allFail(place: ScriptedRun.Place) async throws {
         let other = SinkError(.destination, "the server is gone", isTransient: true)
         let runs = [ScriptedRun([place: Self.failure]), ScriptedRun([place: other])]
@@ -107,13 +118,21 @@ struct FanOutTests {
     func layouts() async throws {
         let window = Window(export: Question.export, cell: .all, account: nil)
         let layouts = [
-            Layout(size: "all", perAccount: false, mode: .append), Layout(size: "all", perAccount: false, mode: .merge, key: ["date"]),
+            Layout(size: "all", perAccount: false, mode: .append),
+            Layout(size: "all", perAccount: false, mode: .merge, key: ["date"]),
         ]
         let runs = [ScriptedRun(), ScriptedRun()]
         let sinks = runs.map { LeasedSink($0) }
         for (sink, layout) in zip(sinks, layouts) {
             try await sink.begin(
-                RunPlan(windows: [window], range: nil, fingerprint: "F1", layout: layout, createdAt: Timestamp(milliseconds: 0)))
+                RunPlan(
+                    windows: [window],
+                    range: nil,
+                    fingerprint: "F1",
+                    layout: layout,
+                    createdAt: Timestamp(milliseconds: 0)
+                )
+            )
         }
         let checkpoint = try held("2024-01-01..2024-01-07")
         let fanOut = FanOut(sinks: sinks, load: Load(window: window, schema: Schema([])))

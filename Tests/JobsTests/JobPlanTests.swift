@@ -38,7 +38,9 @@ struct JobPlanTests {
             let plan = try await world.jobRun(yaml).plan()
             let summary = try await world.run(yaml)
             #expect(plan[0].windows.filter { $0.action == "fetch" }.map(\.id) == summary.export()?.windows.map(\.id))
-            #expect(plan[0].windows.filter { $0.action == "fetch" }.map(\.reason) == summary.export()?.windows.map(\.reason))
+            #expect(
+                plan[0].windows.filter { $0.action == "fetch" }.map(\.reason) == summary.export()?.windows.map(\.reason)
+            )
             #expect(plan[0].skipped == summary.export()?.skipped)
         }
     }

@@ -22,7 +22,11 @@ struct JobRunTests {
             let export = try #require(summary.export())
             #expect(export.done == 3 && export.failed == 0 && export.skipped == 0)
             #expect(export.rows == 210 && export.requests == 3)
-            #expect(export.windows.map(\.window) == ["2024-01-01..2024-01-07", "2024-01-08..2024-01-14", "2024-01-15..2024-01-21"])
+            #expect(
+                export.windows.map(\.window) == [
+                    "2024-01-01..2024-01-07", "2024-01-08..2024-01-14", "2024-01-15..2024-01-21",
+                ]
+            )
             #expect(export.windows.allSatisfy { $0.state == .done && $0.rows == 70 && $0.reason == "new" })
             expectSame(world.store().rows(of: RunWorld.export), try await world.expected())
 
@@ -77,7 +81,11 @@ struct JobRunTests {
             let next = try await world.run(world.yaml())
             #expect(next.exitCode == 0)
             #expect(next.export()?.windows.map(\.window) == ["2024-01-08..2024-01-14"])
-            #expect(world.sandbox.requests.allSatisfy { $0.parameters["start_date"] == nil || $0.parameters["start_date"] == "2024-01-08" })
+            #expect(
+                world.sandbox.requests.allSatisfy {
+                    $0.parameters["start_date"] == nil || $0.parameters["start_date"] == "2024-01-08"
+                }
+            )
             expectSame(world.store().rows(of: RunWorld.export), try await world.expected())
         }
     }
@@ -258,7 +266,9 @@ struct JobRunTests {
             var run: Task<RunSummary, Never>?
             try await sink.withRun(RunRequest(export: RunWorld.export, runID: "other")) { _ in
                 run = Task { await waiting.run() }
-                while !world.store().history.contains(where: { if case .run(let request) = $0 { request.waits } else { false } }) {
+                while !world.store().history.contains(where: {
+                    if case .run(let request) = $0 { request.waits } else { false }
+                }) {
                     await Task.yield()
                 }
                 #expect(world.sandbox.requests.isEmpty)
@@ -272,13 +282,17 @@ struct JobRunTests {
     func maxMinutes() async throws {
         try await withRunWorld({ $0.queryTime = .seconds(90) }) { world in
             let query = RunWorld.query.replacing("2024-01-21", with: "2024-06-30")
-            let summary = try await world.run(world.yaml(query: query, api: "concurrent_queries: 1")) { $0.maxMinutes = 3 }
+            let summary = try await world.run(world.yaml(query: query, api: "concurrent_queries: 1")) {
+                $0.maxMinutes = 3
+            }
             #expect(summary.exitCode == 4)
             let export = try #require(summary.export())
             #expect(export.done >= 1 && export.done < 20 && export.failed == 0)
             let failure = try #require(export.failures.first)
             #expect(export.failures.count == 1)
-            #expect(failure.message == "--max-minutes is over with \(26 - export.done) windows left; run again to go on")
+            #expect(
+                failure.message == "--max-minutes is over with \(26 - export.done) windows left; run again to go on"
+            )
             #expect(failure.windows.count == 26 - export.done)
             world.sandbox.update { $0.queryTime = .zero }
             #expect(try await world.run(world.yaml(query: query)).exitCode == 0)
@@ -288,7 +302,10 @@ struct JobRunTests {
 
     // MARK: Cancellation
 
-    @Test("An interrupted run reports no failure, keeps what it committed and leaves nothing half", arguments: [1, 2, 5, 9])
+    @Test(
+        "An interrupted run reports no failure, keeps what it committed and leaves nothing half",
+        arguments: [1, 2, 5, 9]
+    )
     func cancelled(after: Int) async throws {
         try await withRunWorld { world in
             let yaml = world.yaml(api: "page_rows: 20")
@@ -332,7 +349,11 @@ struct JobRunTests {
             world.sandbox.clearRequests()
             _ = try await world.run(world.yaml()) { $0.plan.reload = .all }
             #expect(world.phases.filter { $0 == .submit }.count == 3)
-            #expect(world.sandbox.requests.filter { $0.phase == .submit }.allSatisfy { $0.parameters["cache_minutes"] == "0" })
+            #expect(
+                world.sandbox.requests.filter { $0.phase == .submit }.allSatisfy {
+                    $0.parameters["cache_minutes"] == "0"
+                }
+            )
         }
     }
 
@@ -359,7 +380,8 @@ struct JobRunTests {
     func concurrency() async throws {
         try await withRunWorld({ $0.queryTime = .seconds(20) }) { world in
             let query = RunWorld.query.replacing("2024-01-21", with: "2024-03-31")
-            let yaml = world.yaml(query: query, api: "concurrent_queries: 2") + "\n"
+            let yaml =
+                world.yaml(query: query, api: "concurrent_queries: 2") + "\n"
                 + world.export(name: "two", query: query, into: ["b"])
             let open = Mutex<(now: Set<String>, most: Int)>(([], 0))
             world.sandbox.chooseFaults { request in

@@ -38,7 +38,8 @@ struct LoadRulesTests {
     private func judge(_ rules: LoadRules, _ loaded: Int, _ before: Int?, allowShrink: Bool = false) -> Verdict {
         do {
             let previous = before.map { Self.held($0) }
-            return try rules.judge(loaded: loaded, replacing: previous, allowShrink: allowShrink).isEmpty ? .fine : .warned
+            return try rules.judge(loaded: loaded, replacing: previous, allowShrink: allowShrink).isEmpty
+                ? .fine : .warned
         } catch {
             return .refused
         }
@@ -50,7 +51,8 @@ struct LoadRulesTests {
             (nil, nil, .fine), (nil, 0, .fine), (nil, 1, .refused), (.allow, nil, .fine), (.allow, 500, .fine),
             (.warn, nil, .warned), (.warn, 500, .warned), (.fail, nil, .refused), (.fail, 0, .refused),
             (.fail, 500, .refused),
-        ] as [(EmptyRule?, Int?, Verdict)])
+        ] as [(EmptyRule?, Int?, Verdict)]
+    )
     func empty(rule: EmptyRule?, before: Int?, verdict: Verdict) {
         #expect(judge(LoadRules(onEmpty: rule), 0, before) == verdict)
         #expect(judge(LoadRules(onEmpty: rule), 0, before, allowShrink: true) == .fine)
@@ -62,7 +64,8 @@ struct LoadRulesTests {
             (0.5, 50, 100, .fine), (0.5, 49, 100, .refused), (0.5, 1, 99, .fine), (0.5, 100, 100, .fine),
             (0.5, 500, 100, .fine), (0.5, 49, nil, .fine), (nil, 1, 100_000, .fine), (0.1, 89, 100, .refused),
             (0.1, 90, 100, .fine), (0.0, 99, 100, .refused), (1.0, 1, 100, .fine),
-        ] as [(Double?, Int, Int?, Verdict)])
+        ] as [(Double?, Int, Int?, Verdict)]
+    )
     func shrink(limit: Double?, loaded: Int, before: Int?, verdict: Verdict) {
         #expect(judge(LoadRules(shrinkLimit: limit), loaded, before) == verdict)
         #expect(judge(LoadRules(shrinkLimit: limit), loaded, before, allowShrink: true) == .fine)
@@ -76,14 +79,16 @@ struct LoadRulesTests {
         #expect(
             empty?.description
                 == "no rows came where 12 were loaded before; the old data stay: check the account and its login, then"
-                + " allow it with --allow-shrink or on_empty: allow")
+                + " allow it with --allow-shrink or on_empty: allow"
+        )
         let shrunk = #expect(throws: Refusal.self) {
             try LoadRules(shrinkLimit: 0.25).judge(loaded: 7, replacing: Self.held(400), allowShrink: false)
         }
         #expect(
             shrunk?.description
                 == "7 rows came where 400 were loaded before, a loss of more than 25%; the old data stay: check the"
-                + " account, then allow it with --allow-shrink or on_shrink")
+                + " account, then allow it with --allow-shrink or on_shrink"
+        )
     }
 
     // MARK: Columns

@@ -21,7 +21,7 @@ struct PumpTests {
         process: @escaping @Sendable (inout Batch, inout Rejects) throws -> Void = { _, _ in },
         wrote: @escaping @Sendable (Int) -> Void = { _ in }
     ) -> Pump {
-        Pump(process: process, lanes: lanes, spare: spare, wrote: wrote)
+        Pump(process: process, lanes: lanes, spare: spare, recycle: { _ in }, wrote: wrote)
     }
 
     /// Runs `body` with the lane of a load into `run`.

@@ -76,7 +76,10 @@ struct WindowRunTests {
         }
     }
 
-    @Test("A first load without rows is a load, unless the job says otherwise", arguments: ["", "allow", "warn", "fail"])
+    @Test(
+        "A first load without rows is a load, unless the job says otherwise",
+        arguments: ["", "allow", "warn", "fail"]
+    )
     func empty(rule: String) async throws {
         try await withRunWorld({ $0.rowsPerDay = 0 }) { world in
             let summary = try await world.run(world.yaml(rule.isEmpty ? "" : "on_empty: \(rule)"))
@@ -120,10 +123,12 @@ struct WindowRunTests {
     ) {
         let left = Mutex(count)
         store.intercept { operation throws(SinkError) in
-            guard isMeant(operation), left.withLock({ left in
-                left -= 1
-                return left >= 0
-            }) else { return }
+            guard isMeant(operation),
+                left.withLock({ left in
+                    left -= 1
+                    return left >= 0
+                })
+            else { return }
             throw error
         }
     }
@@ -141,7 +146,11 @@ struct WindowRunTests {
         }
     }
 
-    @Test("A failure of a destination that passes is loaded again from the same result", arguments: Place.allCases, [["a"], ["a", "b"]])
+    @Test(
+        "A failure of a destination that passes is loaded again from the same result",
+        arguments: Place.allCases,
+        [["a"], ["a", "b"]]
+    )
     func transient(place: Place, into: [String]) async throws {
         try await withRunWorld { world in
             fail(world.store("a"), 1, Self.passing, isMeant(place))
@@ -235,13 +244,21 @@ struct WindowRunTests {
             #expect(summary.exitCode == 0 && summary.export()?.done == 6)
             let fields = ["Date", "AdID", "Impressions", "Cost"]
             var expected: [[String?]] = []
-            for (start, end) in [("2024-01-01", "2024-01-07"), ("2024-01-08", "2024-01-14"), ("2024-01-15", "2024-01-21")] {
+            for (start, end) in [
+                ("2024-01-01", "2024-01-07"), ("2024-01-08", "2024-01-14"), ("2024-01-15", "2024-01-21"),
+            ] {
                 for account in ["123", "123-456-7890"] {
-                    expected += try await world.expected(start, end, accounts: [account], fields: fields).map { $0 + [account] }
+                    expected += try await world.expected(start, end, accounts: [account], fields: fields).map {
+                        $0 + [account]
+                    }
                 }
             }
             expectSame(world.store().rows(of: RunWorld.export), expected)
-            #expect(world.sandbox.requests.filter { $0.phase == .submit }.allSatisfy { $0.parameters["ds_accounts"] != "123-456-7890,123" })
+            #expect(
+                world.sandbox.requests.filter { $0.phase == .submit }.allSatisfy {
+                    $0.parameters["ds_accounts"] != "123-456-7890,123"
+                }
+            )
         }
     }
 
