@@ -57,7 +57,8 @@ actor ConnectionPool {
         }
     }
 
-    private func take() async throws(DatabaseError) -> Connection {
+    /// A connection that the caller gives back, waiting until one is free.
+    func take() async throws(DatabaseError) -> Connection {
         try await waitForSlot()
         while let connection = idle.popLast() {
             if await connection.isReusable { return connection }
@@ -73,7 +74,8 @@ actor ConnectionPool {
         return connection
     }
 
-    private func give(_ connection: Connection) async {
+    /// Takes a connection back; a transaction left open is rolled back, also in a cancelled task.
+    func give(_ connection: Connection) async {
         await connection.rollback()
         if await connection.isReusable {
             idle.append(connection)
