@@ -5,7 +5,7 @@ public import PipelineCore
 /// Beyond the grammar of JSON (RFC 8259 §6) it takes a leading `+`, leading zeros, and a point without digits on one
 /// of its sides: `+007`, `.5`, `5.`. Spaces and thousands separators are no part of a number.
 public struct DecimalText: Hashable, Sendable {
-    private var isNegative: Bool
+    private(set) var isNegative: Bool
     /// Where the digits before and after the point stand; one of them may be empty.
     private var integer: Range<Int>
     private var fraction: Range<Int>
@@ -130,6 +130,27 @@ public struct DecimalText: Hashable, Sendable {
         return .rewritten
     }
 
+    /// Whether every digit is 0.
+    ///
+    /// - Parameter text: The text this number was taken from.
+    /// - Returns: Whether it is zero.
+    func isZero(_ text: Span<UInt8>) -> Bool { Places(self, text).count == 0 }
+
+    /// Digits behind the point once the exponent is applied, as PostgreSQL counts the scale of a `numeric`.
+    var scale: Int { max(0, fraction.count - exponent) }
+
+    /// Whether PostgreSQL's `numeric` holds the number (its documentation, table 8.2).
+    ///
+    /// - Parameter text: The text this number was taken from.
+    /// - Returns: Whether it has at most 131072 digits before the point and 16383 behind.
+    func fitsNumeric(_ text: Span<UInt8>) -> Bool {
+        guard scale <= 16_383 else { return false }
+        // So short a number without an exponent needs no look at its digits.
+        if exponentText.isEmpty, integer.count <= 131_072 { return true }
+        let places = Places(self, text)
+        return places.count == 0 || places.first < 131_072
+    }
+
     private func trimmingZeros(_ range: Range<Int>, in text: Span<UInt8>) -> Range<Int> {
         var start = range.lowerBound
         while start < range.upperBound, text[start] == UInt8(ascii: "0") { start += 1 }
@@ -137,7 +158,7 @@ public struct DecimalText: Hashable, Sendable {
     }
 
     /// The decimal places that hold a digit other than 0, after the exponent is applied; place 0 holds the ones.
-    private struct Places {
+    struct Places {
         private let number: DecimalText
         /// The highest and the lowest place with a digit other than 0.
         private(set) var first = Int.min
