@@ -54,6 +54,7 @@ final class PostgresRun: SinkRun {
         let together = scope == .run || plan.replacesAll
         try await database.transaction("note the plan") { connection in
             try await lease.verify(connection)
+            if together { try await lease.removeHolders(ofLock: staging.lockName, connection) }
             try await ledger.noteRun(request.runID, shard: request.shard, connection)
             let usable = try await ledger.begin(
                 plan,

@@ -21,6 +21,9 @@ struct StagingTable: Sendable {
         )
     }
 
+    /// Shared by every transaction that writes into it; who holds the lease may end those that hold it besides.
+    var lockName: String { "sluice staging \(table.quoted)" }
+
     private static let window = SQLText.name(OwnColumn.window)
 
     /// Brings the table to hold these columns; in a transaction of its own, and only where it must change.

@@ -110,6 +110,12 @@ actor WindowLoad: LoadSession {
     private func begin(_ connection: Connection) async throws {
         try await connection.begin(settings: database.writeSettings)
         try await connection.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [lockName])
+        if isStaged {
+            try await connection.query(
+                "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))",
+                [run.staging.lockName]
+            )
+        }
         try await connection.execute("LOCK TABLE \(table.quoted) IN ROW EXCLUSIVE MODE")
         if run.options.mode == .merge, !isStaged {
             try await connection.execute(

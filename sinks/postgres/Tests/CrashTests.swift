@@ -82,7 +82,10 @@ import Testing
         let mode = world.loader.options.mode
         let all = replacesAll || mode == .replace
         await #expect(processExitsWith: .signal(SIGKILL)) {
-            [url = world.database.url as String, word = mode.rawValue as String, point, weeks, all] in
+            [
+                url = world.database.url as String, word = mode.rawValue as String, point = point as String,
+                weeks = weeks as [Int], all = all as Bool
+            ] in
             FaultPoint.install { if $0 == point { kill(getpid(), SIGKILL) } }
             let loader = Loader(url: url, mode: try #require(LoadMode(rawValue: word)))
             try await loader.run(weeks, "new", replacesAll: all)
