@@ -38,23 +38,18 @@ public struct CopyBinaryRenderer: Sendable {
         check = CopyCheck(schema: schema, json: json)
         growth = types.contains(.json) ? 6 : 1
         var start: [UInt8] = []
-        func append<Value: FixedWidthInteger>(_ value: Value) {
-            for shift in stride(from: Value.bitWidth - 8, through: 0, by: -8) {
-                start.append(UInt8(truncatingIfNeeded: value >> shift))
-            }
-        }
-        append(Int16(types.count + constants.count + (hasKey ? 1 : 0)))
+        start.append(bigEndian: Int16(types.count + constants.count + (hasKey ? 1 : 0)))
         for constant in constants {
             switch constant {
             case .int64(let value):
-                append(Int32(8))
-                append(value)
+                start.append(bigEndian: Int32(8))
+                start.append(bigEndian: value)
             case .text(let text):
-                append(Int32(text.utf8.count))
+                start.append(bigEndian: Int32(text.utf8.count))
                 start += text.utf8
             }
         }
-        if hasKey { append(Int32(Self.keyCount)) }
+        if hasKey { start.append(bigEndian: Int32(Self.keyCount)) }
         startCount = start.count
         self.start = start + [UInt8](repeating: 0, count: ByteWriter.overshoot)
     }

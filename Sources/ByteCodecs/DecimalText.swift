@@ -136,6 +136,21 @@ public struct DecimalText: Hashable, Sendable {
     /// - Returns: Whether it is zero.
     func isZero(_ text: Span<UInt8>) -> Bool { Places(self, text).count == 0 }
 
+    /// The number in the one form that equal numbers share: sign, digits without zeros at either end, `e`, the place of
+    /// the last digit; `0` for zero.
+    ///
+    /// - Parameter text: The text this number was taken from.
+    /// - Returns: The form, `-125e-1` for `-12.50`.
+    func normalised(_ text: Span<UInt8>) -> [UInt8] {
+        let places = Places(self, text)
+        guard places.count > 0 else { return [UInt8(ascii: "0")] }
+        var output = isNegative ? [UInt8(ascii: "-")] : []
+        for place in stride(from: places.first, through: places.last, by: -1) {
+            output.append(UInt8(ascii: "0") + places.digit(place, text))
+        }
+        return output + "e\(places.last)".utf8
+    }
+
     /// Digits behind the point once the exponent is applied, as PostgreSQL counts the scale of a `numeric`.
     var scale: Int { max(0, fraction.count - exponent) }
 
