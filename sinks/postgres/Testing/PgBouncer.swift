@@ -45,7 +45,7 @@ public enum PgBouncer {
         try Data((settings + "\n").utf8).write(to: URL(fileURLWithPath: folder + "/settings"))
         if geteuid() == 0 {
             // It refuses to run as root, as the server does.
-            var status = unsafe stat()
+            var status = stat()
             _ = unsafe stat(server.folder + "/data", &status)
             unsafe chown(folder, status.st_uid, status.st_gid)
         }

@@ -107,7 +107,7 @@ private struct SmallDisk {
     ) async throws {
         let disk = SmallDisk(path: database.server.folder + "/disk-" + database.name)
         try FileManager.default.createDirectory(atPath: disk.path, withIntermediateDirectories: true)
-        var status = unsafe stat()
+        var status = stat()
         _ = unsafe stat(database.server.folder + "/data", &status)
         let options = "size=\(megabytes)m,mode=700,uid=\(status.st_uid),gid=\(status.st_gid)"
         try #require(unsafe mount("tmpfs", disk.path, "tmpfs", 0, options) == 0, "cannot mount: \(errno)")
