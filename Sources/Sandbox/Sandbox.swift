@@ -48,6 +48,23 @@ public struct Sandbox: Sendable {
     ///   choice.
     public func chooseFaults(_ choice: (@Sendable (RecordedRequest) -> Fault.Kind?)?) { service.setFaultChoice(choice) }
 
+    /// What the backfills really did until now, and every create seen.
+    public var backfillHistory: BackfillHistory { service.backfillHistory }
+
+    /// Cancels a backfill as another user of the team would.
+    ///
+    /// - Parameter id: The `transfer_backfill_id`.
+    /// - Returns: Whether there was one that could be cancelled.
+    @discardableResult
+    public func cancelBackfill(_ id: Int) -> Bool { service.cancelBackfill(id) }
+
+    /// Removes a backfill as another user of the team would: the API knows it no longer and no further run starts.
+    ///
+    /// - Parameter id: The `transfer_backfill_id`.
+    /// - Returns: Whether there was one.
+    @discardableResult
+    public func removeBackfill(_ id: Int) -> Bool { service.removeBackfill(id) }
+
     /// Suspends until the surrounding task is cancelled, then returns: what serves a sandbox until interrupted.
     public func serveUntilCancelled() async {
         while (try? await Task.sleep(for: .seconds(86_400))) != nil {}
@@ -62,6 +79,8 @@ public enum SandboxError: Error, Sendable, Equatable, CustomStringConvertible {
     case startFailed(port: Int, reason: String)
     /// A fault's text cannot be read.
     case invalidFault(text: String, reason: String)
+    /// The text of an event of days cannot be read.
+    case invalidDayEvent(text: String, reason: String)
 
     /// What failed, why, and what to do.
     public var description: String {
@@ -71,6 +90,9 @@ public enum SandboxError: Error, Sendable, Equatable, CustomStringConvertible {
         case .invalidFault(let text, let reason):
             "The fault '\(text)' cannot be read: \(reason). "
                 + "Write KIND[@PHASE][:AMOUNT], such as 429:0.05 or cut@page:2x."
+        case .invalidDayEvent(let text, let reason):
+            "The event '\(text)' cannot be read: \(reason). "
+                + "Write KIND@[TRANSFER/]DAYS[:COUNTx], such as fail@2024-01-05:1x or fail@0.02."
         }
     }
 }

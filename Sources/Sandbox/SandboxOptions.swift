@@ -28,6 +28,8 @@ public struct SandboxOptions: Sendable {
     public var teamID = 1
     /// The warehouse transfers of that team.
     public var transferIDs = [101, 102]
+    /// Their backfills.
+    public var backfills = BackfillOptions()
 
     // MARK: Time
 

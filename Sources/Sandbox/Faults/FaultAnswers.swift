@@ -46,6 +46,8 @@ extension Exchange {
         var damaged = answer
         switch name {
         case .reset: damaged.delivery = .reset
+        case .late504:
+            return APIFailure.injected(504, retryAfter: nil).answer(shape: .html, requestID: requestID, style: style)
         case .hang: damaged.delivery = .hang
         case .cut: damaged.delivery = .cut
         case .cutEndOfFile: damaged.delivery = .cutEndOfFile
