@@ -3,11 +3,14 @@ import NIOCore
 
 /// A running API server on the loopback interface, with invented data and, on demand, every kind of trouble.
 ///
-/// It speaks the query part of the API under all its prefixes. The rows are a pure function of `SandboxOptions.seed`,
-/// data source, account, days, field and row: there are (days × accounts × `rowsPerDay`) of them with a date among the
-/// fields, (weeks or months × …) with a coarser period, (accounts × …) without; in the order days, accounts as asked,
-/// rows. So the rows of a range are the rows of its parts, one after the other. What a query asks of dimensions does
-/// not change how many rows there are, and days in the future have rows like any other.
+/// It speaks the query part of the API under all its prefixes, logins, teams, connectors, and the warehouse with its
+/// backfills.
+///
+/// The rows are a pure function of `SandboxOptions.seed`, data source, account, days, field and row: there are (days ×
+/// accounts × `rowsPerDay`) of them with a date among the fields, (weeks or months × …) with a coarser period,
+/// (accounts × …) without; in the order days, accounts as asked, rows. So the rows of a range are the rows of its
+/// parts, one after the other. What a query asks of dimensions does not change how many rows there are, and days in
+/// the future have rows like any other.
 public struct Sandbox: Sendable {
     private let service: SandboxService
 
@@ -64,6 +67,17 @@ public struct Sandbox: Sendable {
     /// - Returns: Whether there was one.
     @discardableResult
     public func removeBackfill(_ id: Int) -> Bool { service.removeBackfill(id) }
+
+    /// Completes the authentication a login link invites to, as a browser does at its `login_url`.
+    ///
+    /// - Parameters:
+    ///   - id: The `link_id`.
+    ///   - username: Who authenticates; nil for the one the link requires, or anyone.
+    /// - Returns: The `login_id`; nil when the link is not open, or not for this user.
+    @discardableResult
+    public func useLoginLink(_ id: String, username: String? = nil) -> String? {
+        service.useLoginLink(id, username: username)?.login?.id
+    }
 
     /// Suspends until the surrounding task is cancelled, then returns: what serves a sandbox until interrupted.
     public func serveUntilCancelled() async {

@@ -31,6 +31,9 @@ public struct SandboxOptions: Sendable {
     /// Their backfills.
     public var backfills = BackfillOptions()
 
+    /// The most login links that are open at a time; one more is refused with `LINK_LIMIT_EXCEEDED`.
+    public var loginLinkLimit = 1000
+
     // MARK: Time
 
     /// What time it is: decides relative dates, query progress, expiry, rate limits and the `Date` header.

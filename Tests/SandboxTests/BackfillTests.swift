@@ -545,6 +545,126 @@ struct BackfillTests {
         }
     }
 
+    @Test("A status nobody has heard of may come and go, in one backfill and in the list")
+    func unknownStatus() async throws {
+        let clock = LifecycleTests.clock()
+        var options = Self.timed(clock)
+        options.faults = [try Fault(parsing: "unknown_status@watch:2x")]
+        try await withSandbox(options) { sandbox in
+            let warehouse = WarehouseClient(sandbox)
+            let id = try await warehouse.create("2023-01-01", "2023-01-05").backfillID
+            let odd = try await warehouse.get(id)
+            #expect(odd.backfillStatus == "HIBERNATING" && odd.counters == [0, 0, 0, 5])
+            #expect(try await warehouse.list().map { $0["status"] as? String } == ["HIBERNATING"])
+            #expect(try await warehouse.get(id).backfillStatus == "CREATED")
+        }
+    }
+
+    @Test("A thousand backfills at once")
+    func thousand() async throws {
+        let clock = LifecycleTests.clock()
+        var options = Self.timed(clock)
+        options.transferIDs = Array(1...1000)
+        options.requestLogLimit = 0
+        try await withSandbox(options) { sandbox in
+            let warehouse = WarehouseClient(sandbox)
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for worker in 0..<20 {
+                    group.addTask {
+                        for transfer in 1...1000 where transfer % 20 == worker {
+                            let made = try await warehouse.create("2023-01-01", "2023-01-03", transfer: transfer)
+                            #expect(made.status == 200)
+                        }
+                        return worker
+                    }
+                }
+                for try await _ in group {}
+            }
+            clock.advance(by: .seconds(20))
+            #expect(try await warehouse.list().count == 100)
+            clock.advance(by: .seconds(14))
+            #expect(try await warehouse.list().isEmpty)
+            let history = sandbox.backfillHistory
+            #expect(Set(history.backfills.map(\.backfillID)).count == 1000)
+            #expect(history.runs.count == 3000 && history.runs.allSatisfy { $0.outcome == .completed })
+        }
+    }
+
+    @Test("Whatever is asked in whatever order, the rules of backfills hold", arguments: 1...8 as ClosedRange<UInt64>)
+    func randomHistories(seed: UInt64) async throws {
+        let clock = LifecycleTests.clock()
+        var options = Self.timed(clock)
+        options.seed = seed
+        options.backfills.parallelRuns = Int(seed % 3) + 1
+        options.backfills.failedBlocks = seed.isMultiple(of: 2)
+        options.backfills.dayEvents = [
+            DayEvent(.stuck, on: .share(0.02), count: 1), DayEvent(.cancel, on: .share(0.04), count: 2),
+            DayEvent(.fail, on: .share(0.2), count: 2),
+        ]
+        try await withSandbox(options) { sandbox in
+            let warehouse = WarehouseClient(sandbox)
+            var random = Randomness(state: seed)
+            var ids: [Int] = []
+            for _ in 1...60 {
+                switch random.next() % 4 {
+                case 0, 1:
+                    let first = Int(random.next() % 20) + 1
+                    let last = first + Int(random.next() % 8)
+                    let answer = try await warehouse.create(
+                        "2023-01-\(first < 10 ? "0" : "")\(first)",
+                        "2023-01-\(last < 10 ? "0" : "")\(last)"
+                    )
+                    #expect([200, 422].contains(answer.status))
+                    if answer.status == 200 { ids.append(answer.backfillID) }
+                case 2 where !ids.isEmpty:
+                    let answer = try await warehouse.cancel(ids[Int(random.next()) % ids.count])
+                    #expect([200, 422].contains(answer.status))
+                default: clock.advance(by: .seconds(Int(random.next() % 40)))
+                }
+                for id in ids.suffix(3) {
+                    let counters = try await warehouse.get(id).counters
+                    #expect(counters[1] + counters[2] <= counters[0] && counters[0] <= counters[3])
+                }
+                try Self.check(sandbox.backfillHistory)
+            }
+            #expect(ids.count > 3)
+        }
+    }
+
+    /// A small generator, the same on every run.
+    struct Randomness {
+        var state: UInt64
+        mutating func next() -> UInt64 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return state >> 33
+        }
+    }
+
+    /// What holds of every history of one transfer.
+    static func check(_ history: BackfillHistory) throws {
+        for (date, runs) in Dictionary(grouping: history.runs, by: \.date) {
+            #expect(Set(runs.map(\.attempt)).count == runs.count, "an attempt at \(date) was counted twice")
+        }
+        let active = history.backfills.filter { ["CREATED", "SCHEDULED", "RUNNING"].contains($0.status) }
+        for (place, one) in active.enumerated() {
+            for other in active.dropFirst(place + 1) {
+                #expect(one.rangeEnd < other.rangeStart || other.rangeEnd < one.rangeStart, "two active ones overlap")
+            }
+        }
+        for backfill in history.backfills {
+            let runs = history.runs.filter { $0.backfillID == backfill.backfillID }
+            #expect(runs.map(\.date) == runs.map(\.date).sorted(by: >), "not newest first")
+            #expect(Set(runs.map(\.date)).count == runs.count, "a day ran twice in one backfill")
+            #expect(runs.allSatisfy { backfill.rangeStart <= $0.date && $0.date <= backfill.rangeEnd })
+            if backfill.status == "CANCELLED", let end = backfill.endTime {
+                #expect(runs.allSatisfy { $0.startTime <= end }, "a run started after the cancellation")
+            }
+            if backfill.status == "COMPLETED" { #expect(runs.allSatisfy { $0.outcome == .completed }) }
+            if backfill.status == "FAILED" { #expect(runs.contains { $0.outcome == .failed }) }
+        }
+        #expect(history.creates.compactMap(\.backfillID) == history.backfills.map(\.backfillID))
+    }
+
     @Test("The history is readable from outside, needs no key, and is not in the log")
     func historyOutside() async throws {
         var options = SandboxOptions()
@@ -577,6 +697,9 @@ struct BackfillTests {
             for path in ["/v1/teams/1/backfills", "/v1/teams/1/transfers", "/teams/1/transfers/101"] {
                 #expect(try await client.send("GET", path, authorization: nil).errorCode == "API_KEY_REQUIRED")
                 #expect(try await client.send("GET", path, authorization: sandbox.apiKey).status == 200)
+                let stranger = try await client.send("GET", path, authorization: "Bearer api_other")
+                #expect(stranger.status == 401 && stranger.errorCode == "ACCESS_TOKEN_INVALID")
+                #expect(try await client.send("GET", path, authorization: "other").errorCode == "API_KEY_INVALID")
                 #expect(try await client.send("DELETE", path).status == 405)
             }
         }

@@ -80,7 +80,7 @@ public struct Fault: Sendable, Hashable {
         case problem
         /// The query is accepted and ends as FAILURE.
         case failure
-        /// A pending answer with a status word nobody has heard of.
+        /// A pending answer, a backfill or a run with a status word nobody has heard of.
         case unknownStatus = "unknown_status"
         /// The connection is reset instead of an answer.
         case reset

@@ -101,7 +101,11 @@ struct RequestPipeline: Sendable {
             throw APIFailure(401, "API_KEY_REQUIRED", "An API key is required.")
         }
         guard credential == exchange.options.apiKey else {
-            throw APIFailure(401, "API_KEY_INVALID", "The API key is not valid.")
+            // The warehouse takes what comes with Bearer for an access token.
+            let isToken = exchange.request.header("Authorization").first?.lowercased().hasPrefix("bearer ") ?? false
+            throw route.area == .warehouse && isToken
+                ? APIFailure(401, "ACCESS_TOKEN_INVALID", "The access token is not valid.")
+                : APIFailure(401, "API_KEY_INVALID", "The API key is not valid.")
         }
         guard route.refusesUnknown || exchange.options.rejectsUnknownParameters else { return }
         let unknown = exchange.parameters.values.keys.filter { !route.parameters.contains($0) }.sorted()

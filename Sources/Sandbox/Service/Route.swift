@@ -29,11 +29,12 @@ struct Route: Sendable {
     /// The warehouse is served below `/v1`, and without it as a client with one base URL for everything asks.
     static let warehousePrefixes = ["/v1", ""]
 
-    /// Every endpoint.
+    /// Every endpoint; where two fit, the first one counts.
     ///
     /// A further group is a file with its own list, and its name here.
     static let all: [Route] =
-        QueryEndpoints.routes + DiscoveryEndpoints.routes + TransferEndpoints.routes + BackfillEndpoints.routes
+        QueryEndpoints.routes + DiscoveryEndpoints.routes + LoginLinkEndpoints.routes + LoginEndpoints.routes
+        + TeamEndpoints.routes + ConnectorEndpoints.routes + TransferEndpoints.routes + BackfillEndpoints.routes
         + SandboxEndpoints.routes
 
     /// An endpoint that is not a query: strict about its parameters.

@@ -10,6 +10,8 @@ final class SandboxService: Sendable {
         var options: SandboxOptions
         var queries = QueryTable()
         var backfills = BackfillTable()
+        var logins = LoginTable()
+        var connectors = [Connector.first]
         var pages = PageCache()
         var limits = RateLimits()
         var faults = FaultDeck()
@@ -124,6 +126,14 @@ final class SandboxService: Sendable {
     func withQueries<R>(_ body: (inout QueryTable, Date) -> R) -> R {
         state.withLock { body(&$0.queries, $0.options.now()) }
     }
+
+    // MARK: Logins and connectors
+
+    func withLogins<R>(_ body: (inout LoginTable, Date) -> R) -> R {
+        state.withLock { body(&$0.logins, $0.options.now()) }
+    }
+
+    func withConnectors<R>(_ body: (inout [Connector]) -> R) -> R { state.withLock { body(&$0.connectors) } }
 
     // MARK: Backfills
 
