@@ -52,7 +52,7 @@ struct BackfillTable {
             backfills[place].cancellation = Backfill.Cancellation(time: turn.time, userID: Self.otherUserID)
             return
         case .remove:
-            backfills[place].isRemoved = true
+            backfills[place].removedTime = turn.time
             return
         case .fail, .stuck, nil: break
         }
@@ -131,7 +131,7 @@ struct BackfillTable {
         backfills[id - Self.firstID].cancellation = Backfill.Cancellation(time: now, userID: userID)
     }
 
-    mutating func remove(_ id: Int) { backfills[id - Self.firstID].isRemoved = true }
+    mutating func remove(_ id: Int, now: Date) { backfills[id - Self.firstID].removedTime = now }
 
     // MARK: History
 
@@ -153,10 +153,10 @@ struct BackfillTable {
                     transferID: backfill.transferID,
                     rangeStart: backfill.days.first.iso,
                     rangeEnd: backfill.days.last.iso,
-                    createdTime: DateText.zulu(backfill.createdTime),
-                    endTime: backfill.endTime(now).map(DateText.zulu),
+                    createdTime: DateText.milliseconds(backfill.createdTime),
+                    endTime: backfill.endTime(now).map(DateText.milliseconds),
                     status: backfill.status(now, failedRunsFail: options.failedRunsFail).rawValue,
-                    isRemoved: backfill.isRemoved
+                    removedTime: backfill.removedTime.map(DateText.milliseconds)
                 )
             },
             runs: runs.map { place in
@@ -170,8 +170,8 @@ struct BackfillTable {
                     transferID: backfill.transferID,
                     date: run.day.iso,
                     attempt: run.attempt,
-                    startTime: DateText.zulu(run.startTime),
-                    endTime: outcome == .running ? nil : run.endTime.map(DateText.zulu),
+                    startTime: DateText.milliseconds(run.startTime),
+                    endTime: outcome == .running ? nil : run.endTime.map(DateText.milliseconds),
                     outcome: outcome
                 )
             }
