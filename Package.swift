@@ -61,16 +61,31 @@ struct SinkRoom {
     var module: String
     var folder: String
     var dependencies: [Target.Dependency] = ["PipelineCore", "ByteCodecs", "FileLoading"]
+    /// Further rooms and products its tests use.
+    var tests: [Target.Dependency] = []
 }
+
+/// Where the trait is off, the module of the PostgreSQL sink and its tests are empty and libpq is not needed.
+let postgres = TargetDependencyCondition.when(traits: ["Postgres"])
 
 let sinks = [
     SinkRoom(module: "CSVSink", folder: "csv"),
     SinkRoom(module: "NDJSONSink", folder: "ndjson"),
+    SinkRoom(
+        module: "PostgresSink",
+        folder: "postgres",
+        dependencies: ["PipelineCore", "ByteCodecs", .target(name: "CLibpq", condition: postgres), crypto],
+        tests: ["PostgresTesting"]
+    ),
 ]
 
 let package = Package(
     name: "sluice",
     products: [.executable(name: "sluice", targets: ["sluice"])],
+    traits: [
+        .trait(name: "Postgres", description: "Loads into PostgreSQL; needs libpq."),
+        .default(enabledTraits: ["Postgres"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -88,6 +103,13 @@ let package = Package(
             providers: [.apt(["zlib1g-dev"])]
         ),
         .target(name: "CFileShims", path: "Sources/FileLoading/CFileShims"),
+        .systemLibrary(
+            name: "CLibpq",
+            path: "sinks/postgres/CLibpq",
+            pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"])]
+        ),
+        .target(name: "PostgresTesting", path: "sinks/postgres/Testing"),
         .systemLibrary(name: "CMalloc", path: "Sources/sluice/CMalloc"),
         .executableTarget(
             name: "sluice",
@@ -104,7 +126,10 @@ let package = Package(
             path: "Tests/Benchmarks",
             exclude: ["run.sh"]
         ),
-        .testTarget(name: "EndToEndTests", dependencies: ["Sandbox", "PipelineTesting", "CZlib", crypto]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["Sandbox", "PipelineTesting", "PostgresTesting", "CZlib", crypto]
+        ),
     ]
 )
 
@@ -135,7 +160,7 @@ for sink in sinks {
     package.targets.append(
         .testTarget(
             name: sink.module + "Tests",
-            dependencies: [.init(stringLiteral: sink.module), "PipelineTesting"] + sink.dependencies,
+            dependencies: [.init(stringLiteral: sink.module), "PipelineTesting"] + sink.dependencies + sink.tests,
             path: "sinks/\(sink.folder)/Tests"
         )
     )

@@ -48,6 +48,14 @@
         count &+= kept
     }
 
+    /// The writer with the four bytes behind the end of `earlier`, a writer of the same bytes, set to `value`, the
+    /// highest first.
+    func settingBigEndian(_ value: UInt32, at earlier: ByteWriter) -> ByteWriter {
+        precondition(earlier.count &+ 4 <= count)
+        unsafe base.storeBytes(of: value.bigEndian, toByteOffset: earlier.count, as: UInt32.self)
+        return self
+    }
+
     /// Appends `length` bytes of `source` from `offset` on; there must be room for them and `overshoot`.
     @inline(__always) mutating func append(_ source: Span<UInt8>, _ offset: Int, _ length: Int) {
         precondition(offset >= 0 && length >= 0 && room >= length &+ ByteWriter.overshoot)

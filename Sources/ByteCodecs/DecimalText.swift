@@ -5,7 +5,7 @@ public import PipelineCore
 /// Beyond the grammar of JSON (RFC 8259 §6) it takes a leading `+`, leading zeros, and a point without digits on one
 /// of its sides: `+007`, `.5`, `5.`. Spaces and thousands separators are no part of a number.
 public struct DecimalText: Hashable, Sendable {
-    private var isNegative: Bool
+    private(set) var isNegative: Bool
     /// Where the digits before and after the point stand; one of them may be empty.
     private var integer: Range<Int>
     private var fraction: Range<Int>
@@ -130,6 +130,42 @@ public struct DecimalText: Hashable, Sendable {
         return .rewritten
     }
 
+    /// Whether every digit is 0.
+    ///
+    /// - Parameter text: The text this number was taken from.
+    /// - Returns: Whether it is zero.
+    func isZero(_ text: Span<UInt8>) -> Bool { Places(self, text).count == 0 }
+
+    /// The number in the one form that equal numbers share: sign, digits without zeros at either end, `e`, the place of
+    /// the last digit; `0` for zero.
+    ///
+    /// - Parameter text: The text this number was taken from.
+    /// - Returns: The form, `-125e-1` for `-12.50`.
+    func normalised(_ text: Span<UInt8>) -> [UInt8] {
+        let places = Places(self, text)
+        guard places.count > 0 else { return [UInt8(ascii: "0")] }
+        var output = isNegative ? [UInt8(ascii: "-")] : []
+        for place in stride(from: places.first, through: places.last, by: -1) {
+            output.append(UInt8(ascii: "0") + places.digit(place, text))
+        }
+        return output + "e\(places.last)".utf8
+    }
+
+    /// Digits behind the point once the exponent is applied, as PostgreSQL counts the scale of a `numeric`.
+    var scale: Int { max(0, fraction.count - exponent) }
+
+    /// Whether PostgreSQL's `numeric` holds the number (its documentation, table 8.2).
+    ///
+    /// - Parameter text: The text this number was taken from.
+    /// - Returns: Whether it has at most 131072 digits before the point and 16383 behind.
+    func fitsNumeric(_ text: Span<UInt8>) -> Bool {
+        guard scale <= 16_383 else { return false }
+        // So short a number without an exponent needs no look at its digits.
+        if exponentText.isEmpty, integer.count <= 131_072 { return true }
+        let places = Places(self, text)
+        return places.count == 0 || places.first < 131_072
+    }
+
     private func trimmingZeros(_ range: Range<Int>, in text: Span<UInt8>) -> Range<Int> {
         var start = range.lowerBound
         while start < range.upperBound, text[start] == UInt8(ascii: "0") { start += 1 }
@@ -137,7 +173,7 @@ public struct DecimalText: Hashable, Sendable {
     }
 
     /// The decimal places that hold a digit other than 0, after the exponent is applied; place 0 holds the ones.
-    private struct Places {
+    struct Places {
         private let number: DecimalText
         /// The highest and the lowest place with a digit other than 0.
         private(set) var first = Int.min

@@ -99,7 +99,14 @@ public enum JSONText {
         return output
     }
 
-    private static func firstBackslash(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int {
+    /// Whether the escape at `position` stands for U+0000.
+    static func isEscapedNUL(_ inside: Span<UInt8>, at position: Int) -> Bool {
+        guard position + 6 <= inside.count, inside[position + 1] == UInt8(ascii: "u") else { return false }
+        for index in position + 2..<position + 6 where inside[index] != UInt8(ascii: "0") { return false }
+        return true
+    }
+
+    static func firstBackslash(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int {
         var position = range.lowerBound
         while position < range.upperBound, position + 8 <= bytes.count {
             let matches = Word.matches(bytes.word(position), Word.all(UInt8(ascii: "\\")))

@@ -48,6 +48,7 @@ struct ExportResolver {
             lookback: export.window.lookback,
             stages: made,
             naming: export.columns,
+            dayColumns: dayColumns(of: export),
             fingerprint: export.fingerprint.text,
             rules: rules(of: export)
         )
@@ -73,6 +74,18 @@ struct ExportResolver {
                 + " add a date field, or set window: {size: all}",
             at: export.location
         )
+    }
+
+    /// The columns, under the names they land by, whose fields surely hold a day.
+    private func dayColumns(of export: Export) -> Set<String> {
+        let days = export.query.fieldIDs.filter(TimeCut.holdsDay)
+        var columns = Set(days.compactMap { export.columns == .keep ? $0 : ColumnName.normalized($0) })
+        for stage in export.stages where stage.name == "rename" {
+            let renamed = stage.argument.members.filter { columns.contains($0.name) }
+            columns.subtract(renamed.map(\.name))
+            columns.formUnion(renamed.compactMap(\.value.text))
+        }
+        return columns
     }
 
     // MARK: Accounts

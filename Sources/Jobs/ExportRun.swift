@@ -167,7 +167,7 @@ struct ExportRun {
                     return (index, result ?? window.untried)
                 }
             }
-            for _ in 0..<resources.windowsAtOnce { startNext() }
+            for _ in 0..<(needsOrder(sinks) ? 1 : resources.windowsAtOnce) { startNext() }
             while let (index, result) = await group.next() {
                 results[index] = result
                 if result.stopsRun {
@@ -179,6 +179,14 @@ struct ExportRun {
             outcome.stopsRun = outcome.stopsRun || isStopped
         }
         return results.compactMap { $0 }
+    }
+
+    /// Whether windows must be loaded one by one, oldest first: where rows are matched by a key that stands in several
+    /// windows, the latest must be the last.
+    private func needsOrder(_ sinks: [LeasedSink]) -> Bool {
+        sinks.contains { leased in
+            leased.sink.mode == .merge && !leased.sink.key.isEmpty && !spec.isSeparated(by: leased.sink.key)
+        }
     }
 
     /// Says of the windows that never began why they did not; one word does where the run was stopped.

@@ -22,6 +22,8 @@ package struct ExportSpec: Sendable {
     package var stages: [any Stage]
     /// How columns are named.
     package var naming: ColumnNaming
+    /// The columns that surely hold the day of a row.
+    package var dayColumns: Set<String>
     /// What decides the rows; where it differs, settled windows are stale.
     package var fingerprint: String
     /// What a load must satisfy before it commits.
@@ -38,6 +40,7 @@ package struct ExportSpec: Sendable {
         lookback: Int,
         stages: [any Stage] = [],
         naming: ColumnNaming = .snakeCase,
+        dayColumns: Set<String> = [],
         fingerprint: String,
         rules: LoadRules = LoadRules()
     ) {
@@ -50,7 +53,16 @@ package struct ExportSpec: Sendable {
         self.lookback = lookback
         self.stages = stages
         self.naming = naming
+        self.dayColumns = dayColumns
         self.fingerprint = fingerprint
         self.rules = rules
+    }
+}
+
+extension ExportSpec {
+    /// Whether rows of two windows surely differ in this key, so that it does not matter which is loaded first.
+    func isSeparated(by key: [String]) -> Bool {
+        let cutsDays = size != .all && range != nil
+        return (!cutsDays || !dayColumns.isDisjoint(with: key)) && (!perAccount || key.contains(AccountColumn.name))
     }
 }

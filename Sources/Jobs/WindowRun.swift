@@ -227,7 +227,11 @@ struct WindowRun {
         let (export, window) = (export, name)
         let fanOut = FanOut(
             sinks: targets.map { sinks[$0.sink] },
-            load: Load(window: fetch.window, schema: pipeline.output)
+            load: Load(
+                window: fetch.window,
+                schema: pipeline.output,
+                dimensions: pipeline.output.dimensions(of: rows.fields.filter { !$0.isMetric }.map(\.id))
+            )
         )
         return try await fanOut { lanes in
             let report = resources.report
@@ -342,6 +346,16 @@ struct WindowRun {
         for target in fetch.targets where !outcome.committed.contains(target.sink) {
             try? await sinks[target.sink].run.record(attempt)
         }
+    }
+}
+
+extension Schema {
+    /// The columns that hold the fields of these ids, and the account; nil where one of the fields has no column.
+    fileprivate func dimensions(of ids: [String]) -> [String]? {
+        let fields = Set(columns.compactMap(\.field))
+        guard ids.allSatisfy(fields.contains) else { return nil }
+        let wanted = Set(ids)
+        return columns.filter { $0.name == AccountColumn.name || $0.field.map(wanted.contains) == true }.map(\.name)
     }
 }
 

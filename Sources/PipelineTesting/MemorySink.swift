@@ -70,7 +70,7 @@ public struct MemorySink: Sink {
     }
 
     /// Fails where the store's interceptor says so.
-    public func check() async throws(SinkError) -> [String] {
+    public func check(landing schema: Schema?) async throws(SinkError) -> [SinkNote] {
         try store.pass(.check)
         return []
     }
