@@ -9,7 +9,7 @@ import Testing
 @testable import PostgresSink
 
 /// Servers that are short of room, and proxies in front of them.
-@Suite struct PostgresServerTests {
+@Suite struct PostgresSurroundingsTests {
     // MARK: A proxy that pools transactions
 
     @Test(
@@ -124,12 +124,12 @@ private struct SmallDisk {
             "DROP SCHEMA IF EXISTS ads, sluice CASCADE; ALTER DATABASE \(database.name) RESET default_tablespace"
         )
         _ = try? await database.query("SET default_tablespace = ''; DROP TABLESPACE \(name)")
-        umount2(disk.path, Int32(MNT_DETACH.rawValue))
+        umount2(disk.path, Int32(MNT_DETACH))
         if let failure { throw failure }
     }
 
     func grow(megabytes: Int) throws {
-        let done = unsafe mount("tmpfs", path, "tmpfs", UInt(MS_REMOUNT.rawValue), "size=\(megabytes)m")
+        let done = unsafe mount("tmpfs", path, "tmpfs", UInt(MS_REMOUNT), "size=\(megabytes)m")
         try #require(done == 0, "cannot remount: \(errno)")
     }
 }
