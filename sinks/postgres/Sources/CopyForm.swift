@@ -5,41 +5,108 @@ import PipelineCore
 
 /// How the rows of one load travel to the server: their columns and form, and what is the same in every row.
 struct CopyForm: Sendable {
+    private enum Renderer {
+        case binary(CopyBinaryRenderer)
+        case text(CopyTextRenderer)
+    }
+
     /// The columns of the COPY, in order.
     let columns: [String]
-    /// What stands before the first row.
-    let header: [UInt8] = []
-    /// What stands behind the last row.
-    let trailer: [UInt8] = []
-    private let window: WindowID
-    /// The positions of the key's columns; nil where rows carry no hash of their key.
-    private let key: [Int]?
-    private let keyNames: [String]
-    private let export: ExportID
+    private let renderer: Renderer
+    private let window: Window
     private let schema: Schema
+    private let key: MergeKey?
 
+    /// How rows of `load` travel.
+    ///
+    /// - Parameters:
+    ///   - load: The window, its columns and its dimensions.
+    ///   - options: Mode and key.
+    ///   - export: The export; a key means its rows alone.
+    ///   - isExact: Whether every column of the table has the type sluice would give it, so that binary forms fit.
+    /// - Throws: `SinkError` with the code `.configuration` where `merge` has no key.
     init(
         _ load: Load,
-        mode: LoadMode,
-        key names: [String],
+        _ options: PostgresSink.Options,
         export: ExportID,
-        _ isExact: Bool
+        isExact: Bool
     ) throws(SinkError) {
         schema = load.schema
-        window = load.window.id
-        self.export = export
-        guard mode == .merge else {
-            (key, keyNames) = (nil, [])
-            columns = load.schema.names + [OwnColumn.window]
-            return
+        window = load.window
+        key = options.mode == .merge ? try MergeKey(options.key, load, export) : nil
+        columns = [OwnColumn.window] + (key == nil ? [] : [OwnColumn.key]) + load.schema.names
+        let constants = [CopyConstant.int64(load.window.id.value)]
+        // What `json` takes and `jsonb` does not, the server tells where a table was adopted.
+        renderer =
+            isExact
+            ? .binary(
+                CopyBinaryRenderer(schema: load.schema, constants: constants, hasKey: key != nil, json: .json)
+            )
+            : .text(CopyTextRenderer(schema: load.schema, constants: constants, hasKey: key != nil, json: .json))
+    }
+
+    /// The columns for SQL.
+    var columnList: String { columns.map(SQLText.name).joined(separator: ", ") }
+
+    /// What stands before the first row.
+    var header: [UInt8] { isBinary ? CopyBinaryRenderer.header : [] }
+    /// What stands behind the last row.
+    var trailer: [UInt8] { isBinary ? CopyBinaryRenderer.trailer : [] }
+
+    private var isBinary: Bool { if case .binary = renderer { true } else { false } }
+
+    /// The statement that begins the COPY into `table`.
+    func copyStatement(into table: String) -> String {
+        "COPY \(table) (\(columnList)) FROM STDIN WITH (FORMAT \(isBinary ? "binary" : "text"))"
+    }
+
+    func encode(_ batch: Batch) throws(SinkError) -> Block {
+        var output: [UInt8] = []
+        let keys = key?.keys(of: batch) ?? []
+        do throws(CopyMisfit) {
+            switch renderer {
+            case .binary(let renderer): try renderer.render(batch, keys: keys, into: &output)
+            case .text(let renderer): try renderer.render(batch, keys: keys, into: &output)
+            }
+        } catch {
+            throw SinkError(
+                .value,
+                "window \(window), row \(batch.firstRow + error.row + 1), column \(schema.columns[error.column].name):"
+                    + " \(error.reason); correct it at the source, cast the column, or leave its field out"
+            )
         }
-        guard let names = names.isEmpty ? load.dimensions : names, !names.isEmpty else {
+        return Block(bytes: output, rowCount: batch.rowCount, plainCount: output.count)
+    }
+
+    /// Says that rows of one window have the same key.
+    func repeatedKey(_ destination: String) -> SinkError {
+        SinkError(
+            .value,
+            "\(destination), window \(window): several rows have the same key"
+                + " (\(key?.names.joined(separator: ", ") ?? "")), so that one would hide the other; name the columns that"
+                + " tell them apart with key:, or dedupe them in stages"
+        )
+    }
+}
+
+/// The key of a row in `merge`: 16 bytes of SHA-256 over its key cells in a canonical form.
+struct MergeKey: Sendable {
+    /// The columns of the key.
+    let names: [String]
+    private let positions: [Int]
+    private let export: ExportID
+
+    /// The key that the options name, or the dimensions of the query.
+    init(_ chosen: [String], _ load: Load, _ export: ExportID) throws(SinkError) {
+        self.export = export
+        guard let names = chosen.isEmpty ? load.dimensions : chosen, !names.isEmpty else {
             throw SinkError(
                 .configuration,
                 "postgres: a stage leaves out a dimension of the query, so the rows have no key of their own; name the"
                     + " columns that identify a row: key: [date, …]"
             )
         }
+        self.names = names
         var positions: [Int] = []
         for name in names {
             guard let position = load.schema.index(of: name) else {
@@ -50,64 +117,24 @@ struct CopyForm: Sendable {
             }
             positions.append(position)
         }
-        (key, keyNames) = (positions, names)
-        columns = load.schema.names + [OwnColumn.window, OwnColumn.key]
+        self.positions = positions
     }
 
-    /// The columns for SQL.
-    var columnList: String { columns.map(SQLText.name).joined(separator: ", ") }
-
-    func copyStatement(into table: String) -> String { "COPY \(table) (\(columnList)) FROM STDIN" }
-
-    func encode(_ batch: Batch) throws(SinkError) -> Block {
-        var output: [UInt8] = []
-        let width = batch.columnCount
+    /// 16 bytes for each row.
+    func keys(of batch: Batch) -> [UInt8] {
+        var keys: [UInt8] = []
         var text: [UInt8] = []
         for row in 0..<batch.rowCount {
-            for column in 0..<width {
-                if column > 0 { output.append(UInt8(ascii: "\t")) }
-                let cell = batch.cells[row * width + column]
-                guard !cell.isNull else {
-                    output += Array("\\N".utf8)
-                    continue
-                }
+            var hasher = SHA256()
+            for position in positions {
+                let cell = batch.cells[row * batch.columnCount + position]
                 text.removeAll(keepingCapacity: true)
                 cell.appendText(in: batch.bytes.span, to: &text)
-                for byte in text {
-                    switch byte {
-                    case UInt8(ascii: "\\"): output += Array("\\\\".utf8)
-                    case UInt8(ascii: "\n"): output += Array("\\n".utf8)
-                    case UInt8(ascii: "\r"): output += Array("\\r".utf8)
-                    case UInt8(ascii: "\t"): output += Array("\\t".utf8)
-                    default: output.append(byte)
-                    }
-                }
+                hasher.update(data: Array("\(export) \(cell.isNull) \(text.count) ".utf8) + text)
             }
-            output += Array("\t\(window.value)".utf8)
-            if let key {
-                var hasher = SHA256()
-                for position in key {
-                    let cell = batch.cells[row * width + position]
-                    text.removeAll(keepingCapacity: true)
-                    cell.appendText(in: batch.bytes.span, to: &text)
-                    hasher.update(data: Array("\(export) \(cell.isNull) \(text.count) ".utf8) + text)
-                }
-                let digits = hasher.finalize().prefix(16).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
-                output += Array("\t\(digits.joined())".utf8)
-            }
-            output.append(UInt8(ascii: "\n"))
+            keys += hasher.finalize().prefix(16)
         }
-        return Block(bytes: output, rowCount: batch.rowCount, plainCount: output.count)
-    }
-
-    /// Says that rows of one window have the same key.
-    func repeatedKey(in window: Window, _ destination: String) -> SinkError {
-        SinkError(
-            .value,
-            "\(destination), window \(window): several rows have the same key (\(keyNames.joined(separator: ", "))), so"
-                + " that one would hide the other; name the columns that tell them apart with key:, or dedupe them in"
-                + " stages"
-        )
+        return keys
     }
 }
 #endif

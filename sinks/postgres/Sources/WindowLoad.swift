@@ -22,7 +22,7 @@ actor WindowLoad: LoadSession {
     init(_ run: PostgresRun, _ load: Load, isExact: Bool) throws(SinkError) {
         self.run = run
         self.load = load
-        form = try CopyForm(load, mode: run.options.mode, key: run.options.key, export: run.request.export, isExact)
+        form = try CopyForm(load, run.options, export: run.request.export, isExact: isExact)
     }
 
     private nonisolated var database: Database { run.database }
@@ -71,7 +71,7 @@ actor WindowLoad: LoadSession {
             return database.sinkError(error, action)
         }
         if state == "23505" || state == "21000", run.options.mode == .merge {
-            return form.repeatedKey(in: load.window, database.destination)
+            return form.repeatedKey(database.destination)
         }
         guard state.hasPrefix("22") || state.hasPrefix("23") else { return database.sinkError(error, action) }
         return SinkError(

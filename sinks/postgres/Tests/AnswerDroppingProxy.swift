@@ -24,7 +24,7 @@ final class AnswerDroppingProxy: Sendable {
         (self.listener, self.port) = (listener, port)
         Thread.detachNewThread { [self] in
             while true {
-                let client = unsafe accept(listener, nil, nil)
+                let client = accept(listener, nil, nil)
                 guard client >= 0, !state.withLock({ $0.isStopped }) else { return }
                 guard let server = Self.connect(to: target) else {
                     close(client)
@@ -89,7 +89,7 @@ final class AnswerDroppingProxy: Sendable {
             var sent = 0
             while sent < count {
                 let done = unsafe buffer[sent..<count].withUnsafeBytes { bytes in
-                    unsafe send(target, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL.rawValue))
+                    unsafe send(target, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
                 }
                 guard done > 0 else { return }
                 sent += done

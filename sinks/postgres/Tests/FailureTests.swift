@@ -177,7 +177,8 @@ import Testing
                 try await sink.withRun(run.request("run-new")) { session in
                     try await session.begin(run.plan([.week(0), .week(1)]))
                     for week in [0, 1] {
-                        try await session.load(Load(window: .week(week), schema: Loader.schema, dimensions: ["id"])) {
+                        _ = try await session.load(Load(window: .week(week), schema: Loader.schema, dimensions: ["id"]))
+                        {
                             load in
                             let rows = Loader.rows(week, "new")
                             try await load.write(load.encode(Batch(Loader.schema, rows: rows)))
