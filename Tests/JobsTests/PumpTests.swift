@@ -65,7 +65,10 @@ struct PumpTests {
         #expect(run.loads == [[]])
     }
 
-    @Test("A window holds two batches, and more while slots are free, however slow the writer", arguments: [0, 1, 2, 5])
+    @Test(
+        "A window holds two batches, and more while slots are free, however slow the writer",
+        arguments: [0, 1, 2, 5]
+    )
     func memory(slots: Int) async throws {
         let gauge = Gauge()
         let run = ScriptedRun(onWrite: { _ in

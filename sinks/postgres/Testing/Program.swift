@@ -91,7 +91,7 @@ enum Program {
     }
 
     /// Waits for the end of a program; its status as `waitpid` tells it.
-    private static func status(of id: pid_t) async -> Int32 {
+    @discardableResult static func status(of id: pid_t) async -> Int32 {
         await withCheckedContinuation { continuation in
             // A thread of its own waits, as nothing else may block.
             Thread.detachNewThread {
