@@ -40,12 +40,11 @@ struct BackfillTable {
         of place: Int,
         _ options: SandboxOptions
     ) {
-        let backfill = backfills[place]
-        let key = Turn(transferID: backfill.transferID, day: turn.day)
-        let earlier = turns[key, default: 0]
-        turns[key] = earlier + 1
+        let transferID = backfills[place].transferID
+        let earlier = turns[Turn(transferID: transferID, day: turn.day), default: 0]
+        turns[Turn(transferID: transferID, day: turn.day)] = earlier + 1
         let event = options.backfills.dayEvents.first {
-            $0.happens(to: turn.day, ofTransfer: backfill.transferID, earlier: earlier, seed: options.seed)
+            $0.happens(to: turn.day, ofTransfer: transferID, earlier: earlier, seed: options.seed)
         }
         switch event?.kind {
         case .cancel:
@@ -57,8 +56,8 @@ struct BackfillTable {
         case .fail, .stuck, nil: break
         }
         let isStuck = event?.kind == .stuck
-        let end = turn.time.addingTimeInterval(backfill.dayTime)
-        runs.append((place, backfill.runs.count))
+        let end = turn.time.addingTimeInterval(backfills[place].dayTime)
+        runs.append((place, backfills[place].runs.count))
         backfills[place].places[turn.place] = isStuck ? .distantFuture : end
         backfills[place].runs.append(
             Backfill.Run(
