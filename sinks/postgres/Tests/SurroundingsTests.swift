@@ -124,7 +124,7 @@ private struct SmallDisk {
             "DROP SCHEMA IF EXISTS ads, sluice CASCADE; ALTER DATABASE \(database.name) RESET default_tablespace"
         )
         _ = try? await database.query("SET default_tablespace = ''; DROP TABLESPACE \(name)")
-        umount2(disk.path, Int32(MNT_DETACH))
+        unsafe umount2(disk.path, Int32(MNT_DETACH))
         if let failure { throw failure }
     }
 
