@@ -30,8 +30,6 @@ public struct BadRow: Hashable, Sendable {
 public struct BodyFacts: Hashable, Sendable {
     /// Rows, without a row that was only repeated.
     public var rowCount = 0
-    /// A hash of these rows as sent, by which a page that came twice is recognised.
-    public var rowHash: UInt64 = 0
     /// Bytes.
     public var byteCount = 0
     /// Whether there was a `meta`.

@@ -1,18 +1,22 @@
 import PipelineCore
 import Synchronization
 
-/// Batches a window may hold beyond its own two: one pool for the process, asked and never waited for.
+/// The batches that may be on their way at once, counted for the whole process: asked and never waited for.
 ///
-/// Waiting for a slot while holding others would let windows block each other.
-package final class SpareBatches: Sendable {
+/// A window always gets two, and more only while slots are free. Waiting for a slot while holding others would let
+/// windows block each other.
+package final class BatchSlots: Sendable {
     private let free: Mutex<Int>
 
     /// A pool of so many.
     package init(_ count: Int) { free = Mutex(count) }
 
-    func tryTake() -> Bool {
+    /// Takes a slot for a window that holds `held`; the pool may owe a window its first two.
+    ///
+    /// - Returns: Whether the window may hold one more.
+    func take(holding held: Int) -> Bool {
         free.withLock { free in
-            guard free > 0 else { return false }
+            guard held < 2 || free > 0 else { return false }
             free -= 1
             return true
         }
@@ -49,7 +53,7 @@ struct Pump {
     /// Changes one batch in place; called for several batches at once.
     let process: @Sendable (inout Batch, inout Rejects) throws -> Void
     let lanes: [Lane]
-    let spare: SpareBatches
+    let slots: BatchSlots
     /// Takes each batch once its blocks are made.
     let recycle: @Sendable (consuming Batch) -> Void
     /// Told the number of rows of every block written.
@@ -74,13 +78,13 @@ struct Pump {
         var written = 0
         var pumped = Pumped()
         var finished: [Int: Rendered] = [:]
-        defer { spare.give(max(0, started - written - 2)) }
+        defer { slots.give(started - written) }
         try await withThrowingTaskGroup(of: Rendered.self) { group in
             while true {
-                while !ended, started - written < 2 || spare.tryTake() {
-                    started += 1  // before the await, so that a throw gives the spare slot back
+                while !ended, slots.take(holding: started - written) {
+                    started += 1  // before the await, so that a throw gives the slot back
                     guard let read = try await next().map({ Handover($0) }) else {
-                        if started - written > 2 { spare.give() }
+                        slots.give()
                         (ended, started) = (true, started - 1)
                         break
                     }
@@ -98,7 +102,7 @@ struct Pump {
                 pumped.rejected += rendered.rejects.rows.count
                 pumped.firstReject = pumped.firstReject ?? rendered.rejects.rows.first
                 wrote(rendered.rowCount)
-                if started - written > 2 { spare.give() }
+                slots.give()
                 written += 1
             }
         }

@@ -15,7 +15,7 @@ struct RunResources: Sendable {
     let windowsAtOnce: Int
     /// Lets so many windows take rows to their sinks at once; commits, which wait for disks, are not counted.
     let pumps: ConcurrencyGate
-    let spare: SpareBatches
+    let slots: BatchSlots
     let maxAttempts: Int
     let clock: any Clock<Duration>
     let now: @Sendable () -> Timestamp
@@ -238,7 +238,7 @@ struct WindowRun {
             let pump = Pump(
                 process: { batch, rejects in try pipeline.process(&batch, rejecting: &rejects) },
                 lanes: lanes,
-                spare: resources.spare,
+                slots: resources.slots,
                 recycle: { [extractor = resources.extractor] in extractor.recycle($0) },
                 wrote: { report(.rows(export: export, window: window, count: $0)) }
             )

@@ -23,7 +23,7 @@ struct FanOutTests {
             _ = try await Pump(
                 process: { _, _ in },
                 lanes: lanes,
-                spare: SpareBatches(0),
+                slots: BatchSlots(0),
                 recycle: { _ in },
                 wrote: { _ in }
             ).run {

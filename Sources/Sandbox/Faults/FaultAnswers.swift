@@ -24,6 +24,10 @@ extension Exchange {
                 "LICENSE_DAILY_QUERY_LIMIT_EXCEEDED",
                 "The daily query limit of this data source is used up."
             )
+        case .named(.drop):
+            var answer = Answer(status: .internalServerError, body: [])
+            answer.delivery = .reset
+            return answer
         case .named(.redirect): return redirect()
         case .named(.stringError): (failure, shape) = (.injected(500, retryAfter: nil), .string)
         case .named(.problem): (failure, shape) = (.injected(400, retryAfter: nil), .problem)
@@ -46,6 +50,8 @@ extension Exchange {
         var damaged = answer
         switch name {
         case .reset: damaged.delivery = .reset
+        case .late504:
+            return APIFailure.injected(504, retryAfter: nil).answer(shape: .html, requestID: requestID, style: style)
         case .hang: damaged.delivery = .hang
         case .cut: damaged.delivery = .cut
         case .cutEndOfFile: damaged.delivery = .cutEndOfFile
@@ -60,6 +66,8 @@ extension Exchange {
                 "{\"meta\":{\"status_code\":\"SUCCESS\"},\"data\":" + String(repeating: "[", count: depth)
                 + String(repeating: "]", count: depth) + "}"
             damaged = Answer(status: .ok, body: Array(body.utf8))
+        case .unknownStatus where [.create, .change, .watch].contains(request.phase):
+            return answer.withUnknownStatus(style: style)
         case .unknownStatus:
             var json = JSONWriter(style: style)
             json.object { json in
@@ -71,11 +79,32 @@ extension Exchange {
                 json.array("data") { _ in }
             }
             damaged = Answer(status: options.dialect == .scheduled ? .accepted : .ok, body: json.bytes)
-        case .html502, .error200, .notFound, .quota, .daily, .redirect, .stringError, .problem, .failure, .shortPage,
+        case .html502, .error200, .notFound, .quota, .daily, .drop, .redirect, .stringError, .problem, .failure,
+            .shortPage,
             .repeatPage, .changedTotal:
             break
         }
         return damaged
+    }
+}
+
+extension Answer {
+    /// This answer with a `status` nobody has heard of wherever its data had one.
+    fileprivate func withUnknownStatus(style: EscapeStyle) -> Answer {
+        guard var members = JSONValue.parse(body.flatMap(\.readableBytesView))?.object else { return self }
+        func renamed(_ value: JSONValue) -> JSONValue {
+            guard case .object(let members) = value, members["status"] != nil else { return value }
+            return .object(members.merging(["status": "HIBERNATING"]) { $1 })
+        }
+        switch members["data"] {
+        case .array(let elements): members["data"] = .array(elements.map(renamed))
+        case let value: members["data"] = value.map(renamed)
+        }
+        var json = JSONWriter(style: style)
+        json.value(nil, .object(members))
+        var answer = self
+        answer.body = [ByteBuffer(bytes: json.bytes)]
+        return answer
     }
 }
 

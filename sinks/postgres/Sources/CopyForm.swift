@@ -93,12 +93,12 @@ struct CopyForm: Sendable {
 struct MergeKey: Sendable {
     /// The columns of the key.
     let names: [String]
-    private let positions: [Int]
-    private let export: ExportID
+    private let renderer: KeyRenderer
 
     /// The key that the options name, or the dimensions of the query.
+    ///
+    /// Keys of two exports never meet: each touches only its own rows of a table they share.
     init(_ chosen: [String], _ load: Load, _ export: ExportID) throws(SinkError) {
-        self.export = export
         guard let names = chosen.isEmpty ? load.dimensions : chosen, !names.isEmpty else {
             throw SinkError(
                 .configuration,
@@ -117,22 +117,25 @@ struct MergeKey: Sendable {
             }
             positions.append(position)
         }
-        self.positions = positions
+        renderer = KeyRenderer(
+            schema: load.schema,
+            columns: positions,
+            start: "\(export.job.utf8.count):\(export.job)\(export.export.utf8.count):\(export.export)"
+        )
     }
 
     /// 16 bytes for each row.
     func keys(of batch: Batch) -> [UInt8] {
+        var (rendered, ends): ([UInt8], [Int]) = ([], [])
+        renderer.render(batch, into: &rendered, ends: &ends)
         var keys: [UInt8] = []
-        var text: [UInt8] = []
-        for row in 0..<batch.rowCount {
-            var hasher = SHA256()
-            for position in positions {
-                let cell = batch.cells[row * batch.columnCount + position]
-                text.removeAll(keepingCapacity: true)
-                cell.appendText(in: batch.bytes.span, to: &text)
-                hasher.update(data: Array("\(export) \(cell.isNull) \(text.count) ".utf8) + text)
-            }
-            keys += hasher.finalize().prefix(16)
+        keys.reserveCapacity(ends.count * CopyBinaryRenderer.keyCount)
+        var start = 0
+        for end in ends {
+            var hash = SHA256()
+            unsafe rendered.withUnsafeBytes { unsafe hash.update(bufferPointer: .init(rebasing: $0[start..<end])) }
+            keys += hash.finalize().prefix(CopyBinaryRenderer.keyCount)
+            start = end
         }
         return keys
     }

@@ -44,7 +44,7 @@ struct WrittenTableName: Hashable, Sendable {
         var rest = text[...]
         var isAtStart = true
         while let character = rest.popFirst() {
-            if character == ".", !isAtStart {
+            if character == "." {
                 parts.append("")
                 isAtStart = true
             } else if character == "\"", isAtStart {

@@ -27,7 +27,7 @@ public actor PostgresServer {
     public nonisolated let port: Int
     private nonisolated let programs: String
     /// What runs a program as the server's user.
-    private nonisolated let asUser: [String]
+    nonisolated let asUser: [String]
     private nonisolated let guardian: Guardian
 
     /// The server shared by all tests of a process.
@@ -152,7 +152,7 @@ public actor PostgresServer {
     public nonisolated func program(_ name: String) -> String { "\(programs)/\(name)" }
 
     /// Runs `psql` on a connection string; what it wrote.
-    fileprivate nonisolated func psql(_ target: String, _ arguments: [String], input: String) async throws -> String {
+    nonisolated func psql(_ target: String, _ arguments: [String], input: String) async throws -> String {
         try await Program.succeed(
             [program("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"] + arguments + [target],
             input: input
@@ -184,7 +184,7 @@ public actor PostgresServer {
         return found
     }
 
-    private static func freePort() throws -> Int {
+    static func freePort() throws -> Int {
         let file = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(file) }
         var address = sockaddr_in()

@@ -1,4 +1,5 @@
 #if Postgres
+import Foundation
 import PipelineCore
 import PipelineTesting
 import PostgresTesting

@@ -61,7 +61,7 @@ import Testing
 
     @Test(arguments: [
         ("rows", nil, "rows"), ("ads.rows", "ads", "rows"), ("Ads.Rows", "Ads", "Rows"),
-        (#""a.b"."c ""d""#, nil, ""), (#""a.b"."c ""d""""#, "a.b", #"c "d""#), (#"ads."x y""#, "ads", "x y"),
+        (#""a.b"."c"#, nil, ""), (#""a.b"."c ""d""""#, "a.b", #"c "d""#), (#"ads."x y""#, "ads", "x y"),
         (#"a"b"#, nil, ""), (".rows", nil, ""), ("", nil, ""),
     ])
     func tablesAreNamedAsWritten(_ text: String, _ schema: String?, _ name: String) throws {
