@@ -122,7 +122,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["PipelineCore", "ByteCodecs", "Sandbox"] + nio,
+            dependencies: ["PipelineCore", "ByteCodecs", "Sandbox", "PostgresTesting"] + nio,
             path: "Tests/Benchmarks",
             exclude: ["run.sh"]
         ),

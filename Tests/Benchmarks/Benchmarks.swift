@@ -8,7 +8,7 @@ import Glibc
 @main struct Benchmarks {
     /// The groups of measurements.
     enum Group: String, CaseIterable {
-        case codecs, gzip, ndjson, memory, windows
+        case codecs, gzip, ndjson, memory, windows, postgres
     }
 
     static func main() async {
@@ -44,6 +44,7 @@ import Glibc
         case .ndjson: try await NDJSONBenchmarks(setting: setting).run(&report)
         case .memory: try await MemoryBenchmarks(setting: setting).run(&report)
         case .windows: try await WindowBenchmarks(setting: setting).run(&report)
+        case .postgres: try await PostgresBenchmarks(setting: setting).run(&report)
         }
     }
 }

@@ -148,10 +148,13 @@ public actor PostgresServer {
         return try outcome.get()
     }
 
+    /// The path of one of PostgreSQL's programs of the same version, such as `psql`.
+    public nonisolated func program(_ name: String) -> String { "\(programs)/\(name)" }
+
     /// Runs `psql` on a connection string; what it wrote.
     nonisolated func psql(_ target: String, _ arguments: [String], input: String) async throws -> String {
         try await Program.succeed(
-            ["\(programs)/psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"] + arguments + [target],
+            [program("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"] + arguments + [target],
             input: input
         )
     }
