@@ -351,7 +351,7 @@ struct WindowRun {
 
 extension Schema {
     /// The columns that hold the fields of these ids, and the account; nil where one of the fields has no column.
-    fileprivate func dimensions(of ids: [String]) -> [String]? {
+    func dimensions(of ids: [String]) -> [String]? {
         let fields = Set(columns.compactMap(\.field))
         guard ids.allSatisfy(fields.contains) else { return nil }
         let wanted = Set(ids)

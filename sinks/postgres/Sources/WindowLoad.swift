@@ -70,7 +70,8 @@ actor WindowLoad: LoadSession {
         guard let error = error as? DatabaseError, let state = error.sqlState else {
             return database.sinkError(error, action)
         }
-        if state == "23505" || state == "21000", run.options.mode == .merge {
+        // ON CONFLICT meets a row of its own statement, or the table beside holds the key in this window already.
+        if run.options.mode == .merge, state == "21000" || error.constraint == run.staging.keyIndex {
             return form.repeatedKey(database.destination)
         }
         guard state.hasPrefix("22") || state.hasPrefix("23") else { return database.sinkError(error, action) }

@@ -84,13 +84,19 @@ import Testing
         let type = try #require(ColumnType(wanted))
         try await SinkWorld.with { world in
             world.loader.options.adopt = true
-            try await world.database.query("CREATE SCHEMA ads; CREATE TABLE ads.rows (id text, \"A b\" \(held))")
+            try await world.database.query(
+                """
+                CREATE SCHEMA ads; CREATE TABLE ads.rows (id text, "A b" \(held));
+                CREATE VIEW ads.uses AS SELECT "A b" FROM ads.rows
+                """
+            )
             let schema = Schema([Column(name: "id", type: .text), Column(name: "A b", type: type)])
             let error = await #expect(throws: SinkError.self) {
                 try await world.loader.run([0], "new", schema: schema) { _ in [["1", nil]] }
             }
             #expect(error?.code == .schema)
             #expect(error?.description.contains("ALTER TABLE \"ads\".\"rows\" ALTER COLUMN \"A b\" TYPE") == true)
+            #expect(error?.description.contains("ads.uses") == true)
             #expect(try await columns(world) == ["id text", "A b \(held)"], "nothing was changed")
         }
     }
