@@ -279,7 +279,7 @@ package final class WindowRows {
     /// - Throws: `SupermetricsError`, `ReadAgain`.
     private func openPage(offset: Int, limit: Int, expecting row: [UInt8]? = nil) async throws {
         let early = row == nil ? 0 : 1
-        let asked = min(limit + early, Queries.maximumPageRows)
+        let asked = min(limit + early, Queries<SupermetricsClient>.maximumPageRows)
         let response = try await calls.page(of: query, offset: offset - early, limit: asked, leaf: leaf)
         reader.beginBody(expecting: row)
         page = Page(response: response, asked: asked - early, isSeamed: row != nil)
