@@ -25,6 +25,17 @@ enum Check {
         }
     }
 
+    static func isIDCharacter(_ byte: UInt8) -> Bool {
+        isWordCharacter(byte) || UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || byte == UInt8(ascii: "-")
+    }
+
+    static func isWordCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"): true
+        default: false
+        }
+    }
+
     static func range(_ number: Int?, _ name: String, _ range: ClosedRange<Int>) throws(SupermetricsError) {
         guard let number, !range.contains(number) else { return }
         throw refusal("\(name) is \(number)", "it is \(range.lowerBound) to \(range.upperBound)")

@@ -275,14 +275,6 @@ public struct QueryControl: Sendable, Hashable {
     }
 
     private static func isScheduleID(_ text: String) -> Bool {
-        1...50 ~= text.utf8.count
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
+        1...50 ~= text.utf8.count && text.utf8.allSatisfy(Check.isIDCharacter)
     }
 }
