@@ -48,6 +48,24 @@ public struct Queries<Client: APIClient>: APIResource {
         }
     }
 
+    /// Looks at a query without fetching its rows but the first: `GET /query/status`.
+    ///
+    /// - Parameters:
+    ///   - scheduleID: the query's `schedule_id`.
+    ///   - options: what this call does differently from the client.
+    /// - Returns: the call; an error with ``SupermetricsError/isResultGone`` where the API does not know the query.
+    public func getStatus(
+        scheduleID: String,
+        options: RequestOptions = RequestOptions()
+    ) -> Call<DataResponse, Client> {
+        call { () throws(SupermetricsError) in
+            try Check.text(scheduleID, "schedule_id", atMost: 255)
+            return .data("/query/status", ["schedule_id": .string(scheduleID)], 0..<1, options)
+        } decode: { raw throws(ModelError) in
+            try DataResponse(raw)
+        }
+    }
+
     /// Runs a query and waits for its whole result, up to the client's query timeout.
     ///
     /// The query is submitted to run in the background. Cancelling the task stops the waiting, not the query: the API
@@ -101,7 +119,34 @@ public struct Queries<Client: APIClient>: APIResource {
             runner: runner,
             submission: submission,
             scheduleID: control.scheduleID ?? query.scheduleID,
-            rowsPerPage: rowsPerPage,
+            rowsPerPage: max(1, rowsPerPage),
+            options: options
+        )
+    }
+
+    /// Reads the rows of a query submitted before, page by page; it is waited for where it still runs.
+    ///
+    /// A query that was submitted without `settings.no_headers` has its row of display names on every page.
+    /// - Parameters:
+    ///   - scheduleID: the query's `schedule_id`.
+    ///   - rowsPerPage: the most rows of a page, 1 to ``maximumPageRows``.
+    ///   - options: what each request does differently from the client.
+    /// - Returns: the pages; an error with ``SupermetricsError/isResultGone`` where the API does not know the query.
+    public func pages(
+        scheduleID: String,
+        rowsPerPage: Int = 10_000,
+        options: RequestOptions = RequestOptions()
+    ) -> QueryPages<Client> {
+        let look = Result { () throws(SupermetricsError) in
+            try Check.text(scheduleID, "schedule_id", atMost: 255)
+            try Check.range(rowsPerPage, "rowsPerPage", 1...Self.maximumPageRows)
+            return APIRequest.data("/query/status", ["schedule_id": .string(scheduleID)], 0..<rowsPerPage, options)
+        }
+        return QueryPages(
+            runner: runner,
+            submission: look,
+            scheduleID: scheduleID,
+            rowsPerPage: max(1, rowsPerPage),
             options: options
         )
     }

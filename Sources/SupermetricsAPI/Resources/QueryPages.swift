@@ -14,6 +14,13 @@ public struct QueryPages<Client: APIClient>: Sendable {
     let scheduleID: String?
     let rowsPerPage: Int
     let options: RequestOptions
+
+    /// The request the pages begin with, as it would be sent, without the credential; nothing is sent.
+    ///
+    /// - Throws: ``SupermetricsError`` of kind `client` for parameters the API would refuse.
+    public var preview: RequestPreview {
+        get throws(SupermetricsError) { runner.executor.preview(try submission.get()) }
+    }
 }
 
 /// One page of a query's result.

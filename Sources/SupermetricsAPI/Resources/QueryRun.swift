@@ -26,18 +26,22 @@ struct QueryRun {
         let stopwatch = Stopwatch(settings.clock)
         var request = submission
         var isFetching = false
+        var wasAnswered = false
         while true {
             var answered: Response<DataResponse>?
             let step: QueryLifecycle.Step
             do throws(SupermetricsError) {
                 let answer = try await Self.whole(request, executor)
                 answered = answer
+                wasAnswered = true
                 step = lifecycle.receive(
                     answer.value.queryAnswer,
                     elapsed: stopwatch.elapsed,
                     random: settings.random()
                 )
             } catch {
+                // Nobody was there to begin with: no query runs that could be waited for.
+                guard wasAnswered || !error.wasNotSent else { throw error }
                 step = lifecycle.receive(error, elapsed: stopwatch.elapsed, random: settings.random())
             }
             switch step {
