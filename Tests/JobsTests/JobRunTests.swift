@@ -447,7 +447,8 @@ struct JobRunTests {
                 }
                 return nil
             }
-            #expect(try await world.run(yaml).exitCode == 0)
+            let summary = try await world.run(yaml)
+            #expect(summary.exitCode == 0)
             #expect(open.withLock { $0.most } == 2)
         }
     }
