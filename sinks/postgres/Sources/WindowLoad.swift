@@ -29,7 +29,7 @@ actor WindowLoad: LoadSession {
     private var isStaged: Bool { run.isTogether }
     /// Where the rows go in the end, or wait.
     private var table: TableName { isStaged ? run.staging.table : database.table }
-    private var action: String { "load the window \(load.window) into" }
+    private var action: String { "load the window \(load.window)" }
     private var windowID: String { "\(load.window.id.value)" }
 
     /// Held by whoever changes the window's rows; ends with the transaction.
@@ -125,7 +125,7 @@ actor WindowLoad: LoadSession {
             )
             try await connection.beginCopy(form.copyStatement(into: Self.mergeTable))
         } else {
-            if isStaged || run.mayHold(load.window.id) {
+            if run.mayHold(load.window.id) {
                 try await connection.query(
                     "DELETE FROM \(table.quoted) WHERE \(SQLText.name(OwnColumn.window)) = $1::bigint",
                     [windowID]
@@ -167,7 +167,7 @@ actor WindowLoad: LoadSession {
             FaultPoint.pass("postgres.ledger.after-write")
             try await run.lease.verify(connection)
             FaultPoint.pass("postgres.window.before-commit")
-            run.noteDoubt(load.window.id)
+            run.noteCommit(load.window.id)
             do {
                 try await connection.commit()
             } catch let error as DatabaseError where error.isOutcomeUnknown {
