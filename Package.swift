@@ -24,7 +24,7 @@ let crypto = product("Crypto", "swift-crypto")
 let rooms = [
     Room(name: "PipelineCore"),
     Room(name: "ByteCodecs", rooms: ["PipelineCore"]),
-    Room(name: "Conversion", rooms: ["PipelineCore", "ByteCodecs"]),
+    Room(name: "Conversion", rooms: ["PipelineCore", "ByteCodecs"], products: [crypto]),
     Room(
         name: "FileLoading",
         rooms: ["PipelineCore", "CZlib", "CFileShims"],

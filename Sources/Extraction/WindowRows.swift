@@ -252,7 +252,9 @@ package final class WindowRows {
         batch.schema = schema
         var rejects = Rejects()
         for bad in badRows {
-            rejects.append(Reject(row: bad.row, column: schema.columns[bad.column].name, rule: bad.fault.description))
+            var reject = Reject(row: bad.row, column: schema.columns[bad.column].name, rule: bad.fault.description)
+            reject.read = bad.cells
+            rejects.append(reject)
         }
         return (batch, rejects)
     }

@@ -181,7 +181,8 @@ extension JobFormat {
         name: "cast",
         fields: [
             Field("type", .notation(.columnType), required: true, "the column's type"),
-            Field("format", .text, "how dates are written, such as %d.%m.%Y"),
+            Field("format", .text, "how dates are written, such as %d.%m.%Y; or percent"),
+            Field("round", .word(["half_even"]), "rounds digits beyond a decimal's scale, instead of refusing them"),
         ]
     )
     private static let hash = ObjectShape(
@@ -195,7 +196,7 @@ extension JobFormat {
         name: "dedupe",
         fields: [
             Field("key", .list(of: .text, nonEmpty: true), required: true, "the columns that identify a row"),
-            Field("keep", .map(of: .text), "which row stays, such as {max: updated_at}; default the first"),
+            Field("keep", .word(["first"]), "which row stays: the first in row order"),
         ]
     )
     private static let unpivot = ObjectShape(

@@ -218,9 +218,6 @@ extension JobReader {
             guard let member = element.members.first, element.members.count == 1 else { continue }
             let entry = StageEntry(name: member.name, argument: member.value, location: member.location)
             entries.append(entry)
-            if !Stages.names.contains(entry.name), JobFormat.stages.contains(where: { $0.name == entry.name }) {
-                postpone("the stage '\(entry.name)' is not supported yet", at: entry.location)
-            }
         }
         return entries
     }
