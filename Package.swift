@@ -100,10 +100,11 @@ let package = Package(
         ),
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["PipelineCore", "ByteCodecs", "Sandbox"] + nio,
+            dependencies: ["CAllocations", "PipelineCore", "ByteCodecs", "Conversion", "Sandbox"] + nio,
             path: "Tests/Benchmarks",
-            exclude: ["run.sh"]
+            exclude: ["run.sh", "CAllocations"]
         ),
+        .target(name: "CAllocations", path: "Tests/Benchmarks/CAllocations"),
         .testTarget(name: "EndToEndTests", dependencies: ["Sandbox", "PipelineTesting", "CZlib", crypto]),
     ]
 )
@@ -142,7 +143,8 @@ for sink in sinks {
 }
 
 let plain: Set<Target.TargetType> = [.regular, .executable, .test]
-for target in package.targets where plain.contains(target.type) && target.name != "CFileShims" {
+for target in package.targets
+where plain.contains(target.type) && !["CFileShims", "CAllocations"].contains(target.name) {
     target.swiftSettings = [
         .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
         .enableUpcomingFeature("InternalImportsByDefault"), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),

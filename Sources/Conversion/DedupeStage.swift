@@ -15,6 +15,8 @@ public struct DedupeStage: Stage {
 
     private let key: [String]
     private let limit: Int
+    /// Whether the first row of each key is asked for; another cannot be known before the last row is read.
+    private var keepsFirst = true
 
     /// Keeps the first row of each `key`.
     public init(key: [String]) { self.init(key: key, limit: Self.keyLimit) }
@@ -26,6 +28,13 @@ public struct DedupeStage: Stage {
     /// What it returns is for one window.
     public func bind(to input: Schema) throws(StageError) -> any BoundStage {
         let positions = try input.positions(of: key, for: Self.name)
+        guard keepsFirst else {
+            throw StageError(
+                .schema,
+                "\(Self.name): the first row of each key stays; leave `keep` out, and order the rows with the query's "
+                    + "order_rows so that the one you want comes first"
+            )
+        }
         var random = SystemRandomNumberGenerator()
         return BoundDedupe(output: input, key: RowKey(positions, of: input, using: &random), limit: limit)
     }
@@ -37,17 +46,11 @@ extension DedupeStage: NamedStage {
     init(arguments: StageArgument) throws(StageError) {
         let usage = "expected `\(Self.name): {key: [date, account_id]}`"
         guard case .map(let entries) = arguments else { throw StageError(.schema, "\(Self.name): \(usage)") }
-        var key: [String] = []
+        var (key, keepsFirst) = ([String](), true)
         for entry in entries {
             switch entry.key {
             case "key": key = try entry.value.columnNames(of: Self.name)
-            case "keep" where entry.value == .text("first"): break
-            case "keep":
-                throw StageError(
-                    .schema,
-                    "\(Self.name): the first row of a key stays; order the rows with the query's order_rows so that "
-                        + "the one you want comes first"
-                )
+            case "keep": keepsFirst = false
             default:
                 let hint = NearestName.hint(for: entry.key, in: ["key", "keep"], called: "keys")
                 throw StageError(.schema, "\(Self.name): there is no key '\(entry.key)'\(hint)")
@@ -55,6 +58,15 @@ extension DedupeStage: NamedStage {
         }
         guard !key.isEmpty else { throw StageError(.schema, "\(Self.name): \(usage)") }
         self.init(key: key)
+        self.keepsFirst = keepsFirst
+    }
+}
+
+extension DedupeStage: NameCheckedStage {
+    /// The same columns, if it finds those of the key.
+    package func names(from input: Schema) throws(StageError) -> Schema {
+        _ = try input.positions(of: key, for: Self.name)
+        return input
     }
 }
 

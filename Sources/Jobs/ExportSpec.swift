@@ -20,6 +20,8 @@ package struct ExportSpec: Sendable {
     package var lookback: Int
     /// What happens to the rows, in order.
     package var stages: [any Stage]
+    /// What the columns that land are held to, after the stages; nil where nothing was agreed on.
+    package var contract: ContractStage?
     /// How columns are named.
     package var naming: ColumnNaming
     /// What decides the rows; where it differs, settled windows are stale.
@@ -37,6 +39,7 @@ package struct ExportSpec: Sendable {
         perAccount: Bool = false,
         lookback: Int,
         stages: [any Stage] = [],
+        contract: ContractStage? = nil,
         naming: ColumnNaming = .snakeCase,
         fingerprint: String,
         rules: LoadRules = LoadRules()
@@ -49,6 +52,7 @@ package struct ExportSpec: Sendable {
         self.perAccount = perAccount
         self.lookback = lookback
         self.stages = stages
+        self.contract = contract
         self.naming = naming
         self.fingerprint = fingerprint
         self.rules = rules

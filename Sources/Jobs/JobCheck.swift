@@ -85,6 +85,7 @@ extension JobRun {
             let schema = try Schema(landing: landed, naming: export.columns)
             var made: [any Stage] = []
             for entry in export.stages { made.append(try entry.stage()) }
+            if let contract = export.contractStage { made.append(contract) }
             _ = try BoundPipeline(reading: schema, through: made)
         } catch {
             findings.append(CheckFinding(state: .failure(.usage), text: "\(place): \(error)"))

@@ -111,7 +111,12 @@ enum JobFormat {
 
     static let expectation = ObjectShape(
         name: "expect",
-        fields: [Field("rows", .notation(.rowRule), "how many rows a window must have, such as '>= 1'")]
+        fields: [
+            Field("rows", .notation(.rowRule), "how many rows a window must have, such as '>= 1'"),
+            Field("days", .word(["all"]), "all: every day of the window must have rows"),
+            Field("accounts", .word(["all"]), "all: every account asked for must have rows"),
+            Field("unique", .either([.bool, texts]), "true, or the columns in which no two rows may be alike"),
+        ]
     )
 }
 
@@ -196,7 +201,7 @@ extension JobFormat {
         name: "dedupe",
         fields: [
             Field("key", .list(of: .text, nonEmpty: true), required: true, "the columns that identify a row"),
-            Field("keep", .word(["first"]), "which row stays: the first in row order"),
+            Field("keep", .map(of: .text), "which row stays, such as {max: updated_at}; default the first"),
         ]
     )
     private static let unpivot = ObjectShape(

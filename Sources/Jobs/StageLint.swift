@@ -7,8 +7,8 @@ import SupermetricsAPI
 /// Column types are known to the API only; here all are text, and where a stage minds its types only its names are tried.
 enum StageLint {
     /// What is wrong with the stages: of each whether it can read its arguments, and the first that does not fit the
-    /// columns which reach it.
-    static func mistakes(of export: Export) -> [JobMistake] {
+    /// columns which reach it; and whether the contract fits the columns that land.
+    static func mistakes(of export: Export, contractAt location: JobLocation?) -> [JobMistake] {
         var mistakes: [JobMistake] = []
         var columns = columns(of: export)
         for entry in export.stages where Stages.names.contains(entry.name) {
@@ -24,6 +24,11 @@ enum StageLint {
                 columns?.forgetTypes()
             } catch {
                 mistakes.append(mistake(error, of: entry))
+            }
+        }
+        if let columns, let location {
+            do throws(StageError) { _ = try export.contractStage?.bind(to: columns) } catch {
+                mistakes.append(JobMistake(error.description, at: location))
             }
         }
         return mistakes

@@ -181,6 +181,18 @@ public struct RowCounts: Hashable, Sendable, Codable {
         deduplicated = try container.decode(Int.self, forKey: .deduplicated)
         added = try container.decodeIfPresent(Int.self, forKey: .added) ?? 0
     }
+
+    /// Encodes the counts, `added` only where there is something to tell.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(api, forKey: .api)
+        try container.encode(received, forKey: .received)
+        try container.encode(loaded, forKey: .loaded)
+        try container.encode(rejected, forKey: .rejected)
+        try container.encode(filtered, forKey: .filtered)
+        try container.encode(deduplicated, forKey: .deduplicated)
+        if added != 0 { try container.encode(added, forKey: .added) }
+    }
 }
 
 /// One query for a window, noted durably before it is sent, so that a run that died finds it again.

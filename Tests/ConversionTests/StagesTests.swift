@@ -136,7 +136,7 @@ import Testing
             ("dedupe", map(["key": .list([.text("dat")])]), ["did you mean 'date'?"]),
             (
                 "dedupe", map(["key": .list([.text("date")]), "keep": map(["max": .text("cost")])]),
-                ["the first row of a key stays"]
+                ["the first row of each key stays"]
             ),
             (
                 "unpivot",
