@@ -43,7 +43,8 @@ extension PostgresSink {
         let latest = database.migrations.version
         guard version < latest else {
             for table in [
-                "windows", "staged", "plans", "reloads", "attempts", "leases", "runs", "rejected", "tables",
+                "windows", "staged", "plans", "reloads", "attempts", "leases", "runs", "rejected",
+                "staged_rejected", "tables",
             ] {
                 for privilege in ["SELECT", "INSERT", "UPDATE", "DELETE"] {
                     let name = database.ledger(table)
