@@ -24,6 +24,9 @@ struct StagingTable: Sendable {
     /// Shared by every transaction that writes into it; who holds the lease may end those that hold it besides.
     var lockName: String { "sluice staging \(table.quoted)" }
 
+    /// The index that finds a key that stands in a window twice.
+    var keyIndex: String { table.name + "_key" }
+
     private static let window = SQLText.name(OwnColumn.window)
 
     /// Brings the table to hold these columns; in a transaction of its own, and only where it must change.
@@ -32,7 +35,7 @@ struct StagingTable: Sendable {
         design.table = table
         design.readers = []
         let own = design
-        try await database.transaction("prepare the table \(table) beside") { connection in
+        try await database.transaction("prepare the table \(table)") { connection in
             guard try await !change(own, connection).statements.isEmpty else { return }
             try await connection.query(
                 "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
@@ -45,13 +48,17 @@ struct StagingTable: Sendable {
     }
 
     private func change(_ design: TableDesign, _ connection: Connection) async throws -> TableDesign.Change {
-        if let shape = try await TargetTable.shape(of: table, connection) { return try design.change(of: shape) }
+        if let shape = try await TargetTable.shape(of: table, connection) {
+            let change = try design.change(of: shape)
+            if let rewrite = change.rewritten.first { throw design.refusal(rewrite, views: []) }
+            return change
+        }
         var change = design.creation
         guard design.hasKey else { return change }
         // A key may stand in several windows, but not twice in one.
         change.statements.removeLast()
         change.statements.append(
-            "CREATE UNIQUE INDEX \(SQLText.name(table.name + "_key")) ON \(table.quoted)"
+            "CREATE UNIQUE INDEX \(SQLText.name(keyIndex)) ON \(table.quoted)"
                 + " (\(Self.window), \(SQLText.name(OwnColumn.key)))"
         )
         return change

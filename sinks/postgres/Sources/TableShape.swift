@@ -58,8 +58,17 @@ struct TableDesign: Hashable, Sendable {
         var description: [String] = []
         /// Columns whose type is altered; views that use them stand in the way.
         var altered: [String] = []
+        /// Columns whose type cannot be altered without rewriting the table, so that nothing can be loaded.
+        var rewritten: [Rewrite] = []
         /// Whether every column has the very type sluice would have given it, so that binary forms fit.
         var isExact = true
+    }
+
+    /// A column whose values would have to be written anew.
+    struct Rewrite: Hashable, Sendable {
+        var column: Column
+        /// The type it has.
+        var held: ServerType
     }
 
     /// Every column a new table has, with its type.
@@ -167,7 +176,7 @@ struct TableDesign: Hashable, Sendable {
                     "ALTER COLUMN \(name) TYPE \(wider)",
                     "widen the column \(column.name) from \(held.type) to \(wider) of"
                 )
-            case .needsRewrite: throw rewrite(column, held.type, own)
+            case .needsRewrite: change.rewritten.append(Rewrite(column: column, held: held.type))
             }
         }
         try checkRequired(shape)
@@ -187,13 +196,16 @@ struct TableDesign: Hashable, Sendable {
         return change
     }
 
-    private func rewrite(_ column: Column, _ held: ServerType, _ wanted: ServerType) -> SinkError {
-        let name = SQLText.name(column.name)
+    /// Says what a person would have to run, and which views they would have to drop and make anew.
+    func refusal(_ rewrite: Rewrite, views: [String]) -> SinkError {
+        let (name, wanted) = (SQLText.name(rewrite.column.name), ServerType(landing: rewrite.column.type))
+        let obstacle = views.isEmpty ? "" : " (after dropping the views \(views.joined(separator: ", ")))"
         return SinkError(
             .schema,
-            "\(table): the column '\(column.name)' is \(held) and its values are \(column.type); changing it rewrites the"
-                + " whole table, which sluice leaves to you: ALTER TABLE \(table.quoted) ALTER COLUMN \(name) TYPE"
-                + " \(wanted) USING \(name)::\(wanted); or cast the column to its old type in stages"
+            "\(table): the column '\(rewrite.column.name)' is \(rewrite.held) and its values are \(rewrite.column.type);"
+                + " changing it rewrites the whole table, which sluice leaves to you: ALTER TABLE \(table.quoted)"
+                + " ALTER COLUMN \(name) TYPE \(wanted) USING \(name)::\(wanted)\(obstacle); or cast the column to its"
+                + " old type in stages"
         )
     }
 

@@ -187,6 +187,9 @@ final class TargetTable: Sendable {
             return change
         }
         let change = try design.change(of: shape)
+        if let rewrite = change.rewritten.first {
+            throw try await design.refusal(rewrite, views: views(of: rewrite.column.name, shape, connection))
+        }
         for column in change.altered {
             let views = try await views(of: column, shape, connection)
             guard !views.isEmpty else { continue }

@@ -265,12 +265,13 @@ private final class Guardian: Sendable {
             """
         defer { close(ends[0]) }
         // A session of its own, so that what ends the tests' process group does not end it too.
-        _ = try Program.spawn(
+        let shell = try Program.spawn(
             ["setsid", "sh", "-c", script, folder],
             input: ends[0],
             output: "/dev/null",
             errors: "/dev/null"
         )
+        Program.reap(shell)
         pipe = FileHandle(fileDescriptor: ends[1], closeOnDealloc: true)
     }
 

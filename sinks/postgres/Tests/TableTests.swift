@@ -84,13 +84,19 @@ import Testing
         let type = try #require(ColumnType(wanted))
         try await SinkWorld.with { world in
             world.loader.options.adopt = true
-            try await world.database.query("CREATE SCHEMA ads; CREATE TABLE ads.rows (id text, \"A b\" \(held))")
+            try await world.database.query(
+                """
+                CREATE SCHEMA ads; CREATE TABLE ads.rows (id text, "A b" \(held));
+                CREATE VIEW ads.uses AS SELECT "A b" FROM ads.rows
+                """
+            )
             let schema = Schema([Column(name: "id", type: .text), Column(name: "A b", type: type)])
             let error = await #expect(throws: SinkError.self) {
                 try await world.loader.run([0], "new", schema: schema) { _ in [["1", nil]] }
             }
             #expect(error?.code == .schema)
             #expect(error?.description.contains("ALTER TABLE \"ads\".\"rows\" ALTER COLUMN \"A b\" TYPE") == true)
+            #expect(error?.description.contains("ads.uses") == true)
             #expect(try await columns(world) == ["id text", "A b \(held)"], "nothing was changed")
         }
     }
@@ -204,6 +210,20 @@ import Testing
             try await world.loader.run([0, 1], "third", replacesAll: mode == .replace)
             try await world.expectFinished(Loader.rows([0, 1], "third") + Loader.rows(0, "second"))
             #expect(try await other.ledger().checkpoints.count == 1)
+        }
+    }
+
+    /// A mode that changes replaces every row of the export once, and goes on from there.
+    @Test(arguments: LoadMode.allCases, LoadMode.allCases)
+    func aChangedMode(_ before: LoadMode, _ after: LoadMode) async throws {
+        try await SinkWorld.with(mode: before) { world in
+            try await world.loader.run([0, 1], "old")
+            world.loader.options.mode = after
+            world.loader.options.key = after == .merge ? ["id"] : []
+            try await world.loader.run([1, 2], "new", replacesAll: true)
+            try await world.expectFinished(Loader.rows([1, 2], "new"))
+            try await world.loader.run([1, 2], "newer")
+            try await world.expectFinished(Loader.rows([1, 2], "newer"))
         }
     }
 
