@@ -12,6 +12,8 @@ final class PostgresRun: SinkRun {
     let ledger: ExportLedger
     /// The table beside the target, for windows that become visible together.
     let staging: StagingTable
+    /// Memory for the rows on their way to the server.
+    let blocks = BlockStorage()
     private let scope: CommitScope
     private let progress: Mutex<Progress>
 

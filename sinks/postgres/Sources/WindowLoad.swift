@@ -33,7 +33,7 @@ actor WindowLoad: LoadSession {
             runID: run.request.runID,
             in: run.database.table
         )
-        form = try CopyForm(load, run.options, export: run.request.export, isExact: isExact)
+        form = try CopyForm(load, run.options, export: run.request.export, isExact: isExact, blocks: run.blocks)
     }
 
     private nonisolated var database: Database { run.database }
@@ -57,6 +57,7 @@ actor WindowLoad: LoadSession {
             if rowCount == 0 { FaultPoint.pass("postgres.copy.after-first-block") }
             rowCount += block.rowCount
         }
+        run.blocks.give(block.bytes)
     }
 
     func quarantine(_ rejects: Rejects) async throws(SinkError) {
