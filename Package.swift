@@ -24,7 +24,7 @@ let crypto = product("Crypto", "swift-crypto")
 let rooms = [
     Room(name: "PipelineCore"),
     Room(name: "ByteCodecs", rooms: ["PipelineCore"]),
-    Room(name: "Conversion", rooms: ["PipelineCore", "ByteCodecs"]),
+    Room(name: "Conversion", rooms: ["PipelineCore", "ByteCodecs"], products: [crypto]),
     Room(
         name: "FileLoading",
         rooms: ["PipelineCore", "CZlib", "CFileShims"],
@@ -122,10 +122,12 @@ let package = Package(
         ),
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["PipelineCore", "ByteCodecs", "Sandbox", "PostgresTesting"] + nio,
+            dependencies: ["CAllocations", "PipelineCore", "ByteCodecs", "Conversion", "Sandbox", "PostgresTesting"]
+                + nio,
             path: "Tests/Benchmarks",
-            exclude: ["run.sh"]
+            exclude: ["run.sh", "CAllocations"]
         ),
+        .target(name: "CAllocations", path: "Tests/Benchmarks/CAllocations"),
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["Sandbox", "PipelineTesting", "PostgresTesting", "CZlib", crypto]
@@ -167,7 +169,8 @@ for sink in sinks {
 }
 
 let plain: Set<Target.TargetType> = [.regular, .executable, .test]
-for target in package.targets where plain.contains(target.type) && target.name != "CFileShims" {
+for target in package.targets
+where plain.contains(target.type) && !["CFileShims", "CAllocations"].contains(target.name) {
     target.swiftSettings = [
         .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
         .enableUpcomingFeature("InternalImportsByDefault"), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),

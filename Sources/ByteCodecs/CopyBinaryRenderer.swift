@@ -123,7 +123,16 @@ public struct CopyBinaryRenderer: Sendable {
                 if case .decimal = types[index], output.appendNumeric(plain: bytes, cell.offset, cell.length) {
                     continue
                 }
-            case .escaped, .raw, .bool, .json: break
+            case .escaped:
+                if case .text = types[index] {
+                    // The length stands in front of what it is the length of.
+                    let length = output
+                    output.append(bigEndian: UInt32(0))
+                    guard let written = JSONText.appendUnescaped(bytes, cell.range, to: output) else { return index }
+                    output = written.settingBigEndian(UInt32(output.room - written.room), at: length)
+                    continue
+                }
+            case .raw, .bool, .json: break
             }
             if case .json = types[index] {
                 guard let written = jsonValue(cell, bytes, index, to: output) else { return index }

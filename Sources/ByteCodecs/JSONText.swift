@@ -49,6 +49,31 @@ public enum JSONText {
         return output
     }
 
+    /// Appends what `appendUnescaped` does for the string inside `range`.
+    ///
+    /// There must be room for `range.count` bytes and the writer's overshoot.
+    /// - Parameters:
+    ///   - bytes: Holds the string, and best more behind it, because bytes are looked at eight at a time.
+    ///   - range: What stands between the quotes, as in the other function.
+    ///   - output: Takes the UTF-8.
+    /// - Returns: The writer with the text; nil where the text holds a NUL.
+    @inline(never)
+    static func appendUnescaped(_ bytes: Span<UInt8>, _ range: Range<Int>, to output: ByteWriter) -> ByteWriter? {
+        var output = output
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let escape = firstBackslash(bytes, position..<range.upperBound)
+            output.append(bytes, position, escape - position)
+            guard escape + 1 < range.upperBound else { return output }
+            position = escape
+            let scalar = unescaped(bytes, &position)
+            guard scalar != 0 else { return nil }
+            let encoded = EncodedScalar(scalar)
+            output.append(word: encoded.bytes, keeping: encoded.count)
+        }
+        return output
+    }
+
     /// Appends text as a JSON string, quotes included, with no more escapes than JSON demands.
     ///
     /// - Parameters:

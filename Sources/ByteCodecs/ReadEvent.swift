@@ -24,6 +24,8 @@ public struct BadRow: Hashable, Sendable {
     public var fault: TextFault
     /// Where the row stands in the batch's bytes, as sent.
     public var range: Range<Int>
+    /// Its cells over the batch's bytes; those with bad text are as sent.
+    public var cells: [Cell]
 }
 
 /// What one body held.

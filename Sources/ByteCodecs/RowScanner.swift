@@ -117,9 +117,16 @@ struct RowScanner {
                 continue
             }
             if let badCell {
+                let read = (kept..<kept + columns).map { cells.span[$0] }
                 cells.removeLast(columns)
                 badRows.append(
-                    BadRow(row: windowRows, column: badCell.column, fault: badCell.fault, range: start..<end)
+                    BadRow(
+                        row: windowRows,
+                        column: badCell.column,
+                        fault: badCell.fault,
+                        range: start..<end,
+                        cells: read
+                    )
                 )
             } else {
                 batchRows += 1

@@ -27,6 +27,8 @@ package final class WindowRows {
     private var isFlushed = false
     /// The id of the last answer that described a result, for messages.
     private var requestID: String?
+    /// The first row of every page opened, by its number in the window, and the request that brought it.
+    private var pages: [(firstRow: Int, requestID: String?)] = []
 
     /// A page whose body is being read.
     private struct Page {
@@ -62,6 +64,12 @@ package final class WindowRows {
 
     /// What is known so far; complete once `next` has returned nil.
     package var facts: WindowFacts { known }
+
+    /// Which page a row came with, counted from 1, and the API's id of its request.
+    package func origin(ofRow row: Int) -> (page: Int, requestID: String?) {
+        let index = pages.lastIndex { $0.firstRow <= row } ?? 0
+        return (index + 1, pages.indices.contains(index) ? pages[index].requestID : nil)
+    }
 
     /// Sends the first query, waits for its result, and reads as far as the columns.
     ///
@@ -144,6 +152,7 @@ package final class WindowRows {
             chunk: chunk,
             chunkOffset: offset
         )
+        notePage(answered.meta.requestID ?? response.requestID)
         if let asked = answered.asked { askAhead(afterAsking: asked) }
     }
 
@@ -243,7 +252,9 @@ package final class WindowRows {
     private func take(_ event: ReadEvent) throws -> (batch: Batch, rejects: Rejects)? {
         switch event {
         case .batch(let batch, let badRows): return take(batch, badRows)
-        case .meta(let bytes): page?.meta = ResultMeta(json: bytes)
+        case .meta(let bytes):
+            page?.meta = ResultMeta(json: bytes)
+            if let id = page?.meta?.requestID, !pages.isEmpty { pages[pages.count - 1].requestID = id }
         case .error(let bytes): if let page { throw page.response.error(decoding: bytes) }
         case .rowsBegin, .end: break
         }
@@ -255,7 +266,9 @@ package final class WindowRows {
         batch.schema = schema
         var rejects = Rejects()
         for bad in badRows {
-            rejects.append(Reject(row: bad.row, column: schema.columns[bad.column].name, rule: bad.fault.description))
+            var reject = Reject(row: bad.row, column: schema.columns[bad.column].name, rule: bad.fault.description)
+            reject.read = bad.cells
+            rejects.append(reject)
         }
         return (batch, rejects)
     }
@@ -283,6 +296,7 @@ package final class WindowRows {
         }
         reader.beginBody(expecting: paging.received > 0 ? reader.lastRow : nil)
         page = Page(response: response, asked: asked)
+        notePage(response.requestID)
         askAhead(afterAsking: asked)
     }
 
@@ -291,6 +305,11 @@ package final class WindowRows {
         let early = rows > 0 ? 1 : 0
         let limit = min(extractor.pageLimit + early, Queries<SupermetricsClient>.maximumPageRows)
         return (rows - early, limit, limit - early)
+    }
+
+    private func notePage(_ requestID: String?) {
+        let before = tree.leaves[..<leaf].reduce(0) { $0 + ($1.rows ?? 0) }
+        pages.append((before + paging.received, requestID ?? self.requestID))
     }
 
     /// Asks for the page after the one just opened, so that it is there when this one has been read.

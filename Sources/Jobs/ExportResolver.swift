@@ -47,6 +47,7 @@ struct ExportResolver {
             perAccount: export.window.perAccount,
             lookback: export.window.lookback,
             stages: made,
+            contract: export.contractStage,
             naming: export.columns,
             dayColumns: dayColumns(of: export),
             fingerprint: export.fingerprint.text,
@@ -165,7 +166,9 @@ struct ExportResolver {
             onEmpty: export.onEmpty,
             shrinkLimit: export.onShrink.map { $0.of(1) },
             onSampled: export.onSampled,
-            onSchemaChange: export.onSchemaChange
+            onSchemaChange: export.onSchemaChange,
+            onBadRow: export.onBadRow,
+            expected: export.expected
         )
     }
 }

@@ -20,6 +20,8 @@ package struct ExportSpec: Sendable {
     package var lookback: Int
     /// What happens to the rows, in order.
     package var stages: [any Stage]
+    /// What the columns that land are held to, after the stages; nil where nothing was agreed on.
+    package var contract: ContractStage?
     /// How columns are named.
     package var naming: ColumnNaming
     /// The columns that surely hold the day of a row.
@@ -39,6 +41,7 @@ package struct ExportSpec: Sendable {
         perAccount: Bool = false,
         lookback: Int,
         stages: [any Stage] = [],
+        contract: ContractStage? = nil,
         naming: ColumnNaming = .snakeCase,
         dayColumns: Set<String> = [],
         fingerprint: String,
@@ -52,6 +55,7 @@ package struct ExportSpec: Sendable {
         self.perAccount = perAccount
         self.lookback = lookback
         self.stages = stages
+        self.contract = contract
         self.naming = naming
         self.dayColumns = dayColumns
         self.fingerprint = fingerprint

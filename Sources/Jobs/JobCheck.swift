@@ -99,6 +99,7 @@ extension JobRun {
             let schema = try Schema(landing: landed, naming: export.columns)
             var made: [any Stage] = export.window.perAccount ? [AccountColumn(account: "")] : []
             for entry in export.stages { made.append(try entry.stage()) }
+            if let contract = export.contractStage { made.append(contract) }
             return try BoundPipeline(reading: schema, through: made).output
         } catch {
             findings.append(CheckFinding(state: .failure(.usage), text: "\(place): \(error)"))

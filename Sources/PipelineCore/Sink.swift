@@ -296,7 +296,8 @@ public struct Load: Hashable, Sendable {
 
 /// One window being written.
 ///
-/// `encode` is pure and runs for many batches at once; `write` is called in row order, one call at a time.
+/// `encode` is pure and runs for many batches at once; `write` and `quarantine` are called in row order, one call at a
+/// time.
 public protocol LoadSession: Sendable {
     /// Renders a batch as the bytes the destination takes.
     ///
@@ -305,6 +306,13 @@ public protocol LoadSession: Sendable {
 
     /// Writes the next block.
     func write(_ block: Block) async throws(SinkError)
+
+    /// Keeps the next rejected rows, each with its cells and reason; they become visible with the window, and go when
+    /// the window is loaded again.
+    ///
+    /// Called only where the job quarantines bad rows, and with at least one row.
+    /// - Throws: `SinkError` with the code `.configuration` where the destination has no place for them.
+    func quarantine(_ rejects: Rejects) async throws(SinkError)
 }
 
 /// Why a sink failed or refused.

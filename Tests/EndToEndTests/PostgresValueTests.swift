@@ -6,21 +6,13 @@ import Testing
 
 /// Rows in PostgreSQL are those that anyone would load from the CSV that sluice writes, for fields of all kinds.
 @Suite struct PostgresValueTests {
-    /// Runs a test with a world and a database of its own.
-    private func withTables(
-        _ options: SandboxOptions = .small,
-        _ body: (World, PostgresDatabase) async throws -> Void
-    ) async throws {
-        let server = try await PostgresServer.shared()
-        try await withWorld(options) { world in
-            try await server.withDatabase { database in try await body(world, database) }
-        }
-    }
-
     /// The rows that are in one table and not in the other, duplicates counted, both ways.
-    private func differences(_ database: PostgresDatabase, _ columns: String, _ one: String, _ other: String)
-        async throws -> String
-    {
+    private func differences(
+        _ database: PostgresDatabase,
+        _ columns: String,
+        _ one: String,
+        _ other: String
+    ) async throws -> String {
         try await database.query(
             """
             (SELECT 'only \(one)', \(columns) FROM \(one) EXCEPT ALL SELECT 'only \(one)', \(columns) FROM \(other))
@@ -32,7 +24,7 @@ import Testing
 
     @Test(arguments: OutputTests.sources) func holdsWhatPsqlLoadsFromTheCSV(_ source: OutputTests.Source) async throws {
         let options = SandboxOptions.small.with { ($0.hostileRate, $0.rowsPerDay) = (0.4, 40) }
-        try await withTables(options) { world, database in
+        try await PostgresTests.withWorlds(options) { world, database, _ in
             let job = JobText.one(api: "{poll_interval: 20ms, page_rows: 33}") {
                 ($0.source, $0.accounts) = (source.id, "[\"\(source.account)\"]")
                 $0.fields = "[" + source.fields.joined(separator: ", ") + "]"

@@ -21,7 +21,7 @@ struct FanOutTests {
             bodies += 1
             var source = Rows(rows)
             _ = try await Pump(
-                process: { _, _ in },
+                process: { _, _, _ in },
                 lanes: lanes,
                 slots: BatchSlots(0),
                 recycle: { _ in },

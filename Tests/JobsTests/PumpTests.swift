@@ -19,9 +19,17 @@ struct PumpTests {
         _ lanes: [Lane],
         slots: BatchSlots = BatchSlots(0),
         process: @escaping @Sendable (inout Batch, inout Rejects) throws -> Void = { _, _ in },
+        badRows: Pump.BadRows = Pump.BadRows(),
         wrote: @escaping @Sendable (Int) -> Void = { _ in }
     ) -> Pump {
-        Pump(process: process, lanes: lanes, slots: slots, recycle: { _ in }, wrote: wrote)
+        Pump(
+            process: { batch, rejects, _ in try process(&batch, &rejects) },
+            lanes: lanes,
+            badRows: badRows,
+            slots: slots,
+            recycle: { _ in },
+            wrote: wrote
+        )
     }
 
     /// Runs `body` with the lane of a load into `run`.

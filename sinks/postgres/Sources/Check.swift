@@ -5,7 +5,7 @@ extension PostgresSink {
     /// Looks at ledger, table and privileges in one transaction that reads alone.
     @discardableResult public func check(landing schema: Schema?) async throws(SinkError) -> [SinkNote] {
         let target = TargetTable(database, options)
-        return try await database.transaction("check", mode: .snapshot) { connection in
+        return try await database.transaction("look at the table and the ledger", mode: .snapshot) { connection in
             var notes = try await checkLedger(connection)
             let shape = try await target.admit(connection)
             if let shape {
@@ -43,7 +43,8 @@ extension PostgresSink {
         let latest = database.migrations.version
         guard version < latest else {
             for table in [
-                "windows", "staged", "plans", "reloads", "attempts", "leases", "runs", "rejected", "tables",
+                "windows", "staged", "plans", "reloads", "attempts", "leases", "runs", "rejected",
+                "staged_rejected", "tables",
             ] {
                 for privilege in ["SELECT", "INSERT", "UPDATE", "DELETE"] {
                     let name = database.ledger(table)

@@ -16,6 +16,7 @@ struct CopyForm: Sendable {
     private let window: Window
     private let schema: Schema
     private let key: MergeKey?
+    private let blocks: BlockStorage
 
     /// How rows of `load` travel.
     ///
@@ -24,15 +25,18 @@ struct CopyForm: Sendable {
     ///   - options: Mode and key.
     ///   - export: The export; a key means its rows alone.
     ///   - isExact: Whether every column of the table has the type sluice would give it, so that binary forms fit.
+    ///   - blocks: Memory for the rows.
     /// - Throws: `SinkError` with the code `.configuration` where `merge` has no key.
     init(
         _ load: Load,
         _ options: PostgresSink.Options,
         export: ExportID,
-        isExact: Bool
+        isExact: Bool,
+        blocks: BlockStorage
     ) throws(SinkError) {
         schema = load.schema
         window = load.window
+        self.blocks = blocks
         key = options.mode == .merge ? try MergeKey(options.key, load, export) : nil
         columns = [OwnColumn.window] + (key == nil ? [] : [OwnColumn.key]) + load.schema.names
         let constants = [CopyConstant.int64(load.window.id.value)]
@@ -61,7 +65,7 @@ struct CopyForm: Sendable {
     }
 
     func encode(_ batch: Batch) throws(SinkError) -> Block {
-        var output: [UInt8] = []
+        var output = blocks.take(for: batch.bytes.count)
         let keys = key?.keys(of: batch) ?? []
         do throws(CopyMisfit) {
             switch renderer {

@@ -12,6 +12,20 @@ struct Database: Sendable {
     /// How error texts call it.
     let destination: String
 
+    /// The same, but what fails is not tried again: for what a run can do without when it ends.
+    var hasty: Database {
+        var retries = retries
+        retries.pauses = []
+        return Database(
+            pool: pool,
+            table: table,
+            ledgerSchema: ledgerSchema,
+            migrations: migrations,
+            retries: retries,
+            destination: destination
+        )
+    }
+
     /// The ledger's table `name`, for SQL.
     func ledger(_ name: String) -> String { SQLText.name(ledgerSchema) + "." + SQLText.name(name) }
 

@@ -133,6 +133,10 @@ struct ExportLedger: Sendable {
             "DELETE FROM \(ledger("staged")) WHERE \(Self.isPlace) AND id <> ALL ($5::bigint[])",
             place + [Self.array(Array(usable.keys))]
         )
+        try await connection.query(
+            "DELETE FROM \(ledger("staged_rejected")) WHERE \(Self.isPlace) AND window_id <> ALL ($5::bigint[])",
+            place + [Self.array(Array(usable.keys))]
+        )
         guard together else {
             try await connection.query("DELETE FROM \(ledger("plans")) WHERE \(Self.isPlace)", place)
             return []
@@ -252,6 +256,17 @@ struct ExportLedger: Sendable {
             ARRAY(SELECT jsonb_array_elements_text(c -> 'request_ids')), c ->> 'run_id'
         """
 
+    /// Drops the rejected rows of a window, whose new ones are about to be written to the same table.
+    func dropRejected(of window: WindowID, staged: Bool, _ connection: Connection) async throws {
+        try await connection.query(
+            "DELETE FROM \(rejected(staged: staged)) WHERE \(Self.isPlace) AND window_id = $5::bigint",
+            place + ["\(window.value)"]
+        )
+    }
+
+    /// The table of rejected rows, for SQL.
+    func rejected(staged: Bool) -> String { ledger(staged ? "staged_rejected" : "rejected") }
+
     /// Whether a load whose COMMIT was sent has committed.
     func holds(_ window: WindowID, load: LoadID, _ connection: Connection) async throws -> Bool {
         let found = try await connection.query(
@@ -291,10 +306,15 @@ struct ExportLedger: Sendable {
             guard let checkpoint = row[0], let load = row[1] else { continue }
             try await insert(checkpoint, load, connection)
         }
+        try await connection.query("DELETE FROM \(ledger("rejected")) WHERE \(Self.isPlace)", place)
+        try await connection.query(
+            "INSERT INTO \(ledger("rejected")) SELECT * FROM \(ledger("staged_rejected")) WHERE \(Self.isPlace)",
+            place
+        )
         if isShared {
             try await noteShared("SELECT id FROM \(ledger("windows")) WHERE \(Self.isPlace)", connection)
         }
-        for table in ["staged", "plans", "reloads"] {
+        for table in ["staged", "staged_rejected", "plans", "reloads"] {
             try await connection.query("DELETE FROM \(ledger(table)) WHERE \(Self.isPlace)", place)
         }
     }

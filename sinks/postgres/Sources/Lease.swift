@@ -47,7 +47,7 @@ final class Lease: Sendable {
 
     private func acquire() async throws {
         while true {
-            let obstacle = try await database.transaction("take the lease in") { connection in
+            let obstacle = try await database.transaction("take the lease") { connection in
                 try await take(connection)
             }
             guard let obstacle else { return }
@@ -120,7 +120,7 @@ final class Lease: Sendable {
         while !Task.isCancelled {
             guard (try? await database.retries.clock.sleep(for: Self.renewal)) != nil else { return }
             // A failure is no loss: the next renewal may succeed, and every commit looks for itself.
-            let renewed = try? await database.transaction("renew the lease in") { connection in
+            let renewed = try? await database.transaction("renew the lease") { connection in
                 try await connection.query(
                     """
                     UPDATE \(database.ledger("leases"))
@@ -135,7 +135,7 @@ final class Lease: Sendable {
     }
 
     private func release() async throws {
-        try await database.transaction("release the lease in") { connection in
+        try await database.hasty.transaction("release the lease") { connection in
             _ = try await connection.query(
                 "DELETE FROM \(database.ledger("leases")) WHERE holder = $1::uuid",
                 [holder]

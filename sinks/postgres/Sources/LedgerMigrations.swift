@@ -186,11 +186,14 @@ struct LedgerMigrations: Sendable {
             stage text,
             rule text NOT NULL,
             request_id text,
-            cells jsonb NOT NULL,
+            cells json NOT NULL,
             rejected_at timestamptz NOT NULL DEFAULT now()
         );
         CREATE INDEX rejected_of_window ON %ledger%.rejected (table_schema, table_name, window_id);
-        COMMENT ON TABLE %ledger%.rejected IS 'rows in quarantine, committed with their window: raw cells and the reason'
+        COMMENT ON TABLE %ledger%.rejected IS 'rows in quarantine, committed with their window: raw cells and the reason';
+
+        CREATE TABLE %ledger%.staged_rejected (LIKE %ledger%.rejected INCLUDING DEFAULTS INCLUDING INDEXES);
+        COMMENT ON TABLE %ledger%.staged_rejected IS 'the same, of windows that wait until all of their run are there'
         """
 }
 #endif

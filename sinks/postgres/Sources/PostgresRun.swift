@@ -12,6 +12,8 @@ final class PostgresRun: SinkRun {
     let ledger: ExportLedger
     /// The table beside the target, for windows that become visible together.
     let staging: StagingTable
+    /// Memory for the rows on their way to the server.
+    let blocks = BlockStorage()
     private let scope: CommitScope
     private let progress: Mutex<Progress>
 
@@ -19,6 +21,8 @@ final class PostgresRun: SinkRun {
         var plan: RunPlan?
         /// Windows that may have rows in the table by now; nil where any may.
         var loaded: Set<WindowID>?
+        /// The same for the table beside.
+        var staged: Set<WindowID> = []
         var loads = 0
     }
 
@@ -52,9 +56,9 @@ final class PostgresRun: SinkRun {
             throw SinkError(.configuration, "\(database.destination): a shard cannot replace all rows of an export")
         }
         let together = scope == .run || plan.replacesAll
-        try await database.transaction("note the plan") { connection in
+        let usable = try await database.transaction("note the plan") { connection in
             try await lease.verify(connection)
-            if together { try await lease.removeHolders(ofLock: staging.lockName, connection) }
+            if request.shard == nil { try await lease.removeHolders(ofLock: staging.lockName, connection) }
             try await ledger.noteRun(request.runID, shard: request.shard, connection)
             let usable = try await ledger.begin(
                 plan,
@@ -64,8 +68,12 @@ final class PostgresRun: SinkRun {
                 connection
             )
             if together || request.shard == nil { try await staging.keep(usable, connection) }
+            return usable
         }
-        progress.withLock { $0.plan = plan }
+        progress.withLock { progress in
+            progress.plan = plan
+            progress.staged = usable
+        }
         // With rows in the table every load of an old window looks for them; a first load is quicker without it.
         if progress.withLock({ $0.loaded == nil }) { try? await target.buildIndex() }
     }
@@ -89,10 +97,7 @@ final class PostgresRun: SinkRun {
                 let checkpoint = try await body(session)
                 try Task.checkCancellation()
                 try await session.commit(checkpoint)
-                progress.withLock { progress in
-                    _ = progress.loaded?.insert(load.window.id)
-                    progress.loads += 1
-                }
+                progress.withLock { $0.loads += 1 }
                 return checkpoint
             } catch {
                 await session.giveUp()
@@ -101,12 +106,24 @@ final class PostgresRun: SinkRun {
         }
     }
 
-    /// Whether the table may hold rows of the window: if not, none need be looked for, which without the index would
-    /// mean reading it all.
-    func mayHold(_ window: WindowID) -> Bool { progress.withLock { $0.loaded?.contains(window) ?? true } }
+    /// Whether the table that the window is loaded into may hold rows of it: if not, none need be looked for, which
+    /// without an index would mean reading it all.
+    func mayHold(_ window: WindowID) -> Bool {
+        let together = isTogether
+        return progress.withLock { together ? $0.staged.contains(window) : $0.loaded?.contains(window) ?? true }
+    }
 
-    /// Notes that a COMMIT was sent whose outcome nobody knows yet.
-    func noteDoubt(_ window: WindowID) { progress.withLock { _ = $0.loaded?.insert(window) } }
+    /// Notes that the COMMIT of a window is about to be sent.
+    func noteCommit(_ window: WindowID) {
+        let together = isTogether
+        progress.withLock { progress in
+            guard together else {
+                _ = progress.loaded?.insert(window)
+                return
+            }
+            progress.staged.insert(window)
+        }
+    }
 
     // MARK: The end
 
@@ -123,7 +140,7 @@ final class PostgresRun: SinkRun {
     /// Notes the end of the run, also in a cancelled task; a lost note costs only that.
     func noteEnd(isComplete: Bool) async {
         await Task { [self] in
-            try? await database.transaction("note the end of the run") { connection in
+            try? await database.hasty.transaction("note the end of the run") { connection in
                 try await ledger.noteEnd(request.runID, shard: request.shard, isComplete: isComplete, connection)
             }
         }.value
@@ -133,7 +150,11 @@ final class PostgresRun: SinkRun {
     private func replaceAll(_ plan: RunPlan) async throws(SinkError) {
         FaultPoint.pass("postgres.replace.before-begin")
         try await database.transaction("replace the rows") { connection in
-            // A try whose COMMIT was in doubt has done it.
+            // A try whose COMMIT was in doubt may still be at it, or have done it.
+            try await connection.query(
+                "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+                [staging.lockName]
+            )
             guard let staged = try await ledger.staged(connection) else { return }
             if let missing = plan.windows.first(where: { staged.checkpoints[$0.id] == nil }) {
                 throw SinkError(

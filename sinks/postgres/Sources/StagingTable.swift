@@ -35,7 +35,7 @@ struct StagingTable: Sendable {
         design.table = table
         design.readers = []
         let own = design
-        try await database.transaction("prepare the table \(table) beside") { connection in
+        try await database.transaction("prepare the table \(table)") { connection in
             guard try await !change(own, connection).statements.isEmpty else { return }
             try await connection.query(
                 "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",

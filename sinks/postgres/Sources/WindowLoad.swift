@@ -12,6 +12,11 @@ actor WindowLoad: LoadSession {
     private let id = LoadID()
     private var connection: Connection?
     private var rowCount = 0
+    /// Rows the server has taken in COPYs that have ended.
+    private var stored = 0
+    private nonisolated let rejectedRows: RejectedRows
+    /// Rejected rows that are not at the server yet.
+    private var rejected: [UInt8] = []
     /// Why the load is over before its commit.
     private var failure: SinkError?
     /// Whether a call of the server is under way.
@@ -22,14 +27,20 @@ actor WindowLoad: LoadSession {
     init(_ run: PostgresRun, _ load: Load, isExact: Bool) throws(SinkError) {
         self.run = run
         self.load = load
-        form = try CopyForm(load, run.options, export: run.request.export, isExact: isExact)
+        rejectedRows = RejectedRows(
+            of: load.window,
+            run.request.export,
+            runID: run.request.runID,
+            in: run.database.table
+        )
+        form = try CopyForm(load, run.options, export: run.request.export, isExact: isExact, blocks: run.blocks)
     }
 
     private nonisolated var database: Database { run.database }
     private var isStaged: Bool { run.isTogether }
     /// Where the rows go in the end, or wait.
     private var table: TableName { isStaged ? run.staging.table : database.table }
-    private var action: String { "load the window \(load.window) into" }
+    private var action: String { "load the window \(load.window)" }
     private var windowID: String { "\(load.window.id.value)" }
 
     /// Held by whoever changes the window's rows; ends with the transaction.
@@ -46,6 +57,29 @@ actor WindowLoad: LoadSession {
             if rowCount == 0 { FaultPoint.pass("postgres.copy.after-first-block") }
             rowCount += block.rowCount
         }
+        run.blocks.give(block.bytes)
+    }
+
+    func quarantine(_ rejects: Rejects) async throws(SinkError) {
+        try await working { () async throws in
+            try rejectedRows.render(rejects, into: &rejected)
+            guard rejected.count >= RejectedRows.bufferedBytes else { return }
+            let connection = try await opened()
+            try await endCopy(connection)
+            try await writeRejected(connection)
+            try await beginCopy(connection)
+        }
+    }
+
+    /// Sends the rejected rows; no other COPY is open.
+    private func writeRejected(_ connection: Connection) async throws {
+        guard !rejected.isEmpty else { return }
+        try await connection.beginCopy(
+            RejectedRows.copyStatement(into: run.ledger.rejected(staged: isStaged))
+        )
+        try await connection.write(rejected)
+        _ = try await connection.finishCopy()
+        rejected = []
     }
 
     /// Runs what talks to the server; once that failed, the load is over.
@@ -123,17 +157,25 @@ actor WindowLoad: LoadSession {
                 "CREATE TEMPORARY TABLE \(Self.mergeTable) ON COMMIT DROP AS SELECT \(form.columnList)"
                     + " FROM \(table.quoted) WITH NO DATA"
             )
-            try await connection.beginCopy(form.copyStatement(into: Self.mergeTable))
-        } else {
-            if isStaged || run.mayHold(load.window.id) {
-                try await connection.query(
-                    "DELETE FROM \(table.quoted) WHERE \(SQLText.name(OwnColumn.window)) = $1::bigint",
-                    [windowID]
-                )
-            }
-            try await connection.beginCopy(form.copyStatement(into: table.quoted))
+        } else if run.mayHold(load.window.id) {
+            try await connection.query(
+                "DELETE FROM \(table.quoted) WHERE \(SQLText.name(OwnColumn.window)) = $1::bigint",
+                [windowID]
+            )
         }
+        try await run.ledger.dropRejected(of: load.window.id, staged: isStaged, connection)
+        try await beginCopy(connection)
+    }
+
+    private func beginCopy(_ connection: Connection) async throws {
+        let isMerged = run.options.mode == .merge && !isStaged
+        try await connection.beginCopy(form.copyStatement(into: isMerged ? Self.mergeTable : table.quoted))
         if !form.header.isEmpty { try await connection.write(form.header) }
+    }
+
+    private func endCopy(_ connection: Connection) async throws {
+        if !form.trailer.isEmpty { try await connection.write(form.trailer) }
+        stored += try await connection.finishCopy()
     }
 
     private static let mergeTable = "pg_temp.sluice_merge"
@@ -142,8 +184,7 @@ actor WindowLoad: LoadSession {
     func commit(_ checkpoint: Checkpoint) async throws(SinkError) {
         try await working { () async throws in
             let connection = try await opened()
-            if !form.trailer.isEmpty { try await connection.write(form.trailer) }
-            let stored = try await connection.finishCopy()
+            try await endCopy(connection)
             FaultPoint.pass("postgres.copy.after-end")
             guard stored == rowCount, rowCount == checkpoint.counts.loaded else {
                 throw SinkError(
@@ -156,6 +197,7 @@ actor WindowLoad: LoadSession {
             var isShared = false
             if run.options.mode == .merge, !isStaged { isShared = try await merge(checkpoint.covers, connection) }
             if !isStaged { try await run.target.replaceExisting(connection) }
+            try await writeRejected(connection)
             try await run.ledger.settle(
                 checkpoint,
                 load: id,
@@ -167,7 +209,7 @@ actor WindowLoad: LoadSession {
             FaultPoint.pass("postgres.ledger.after-write")
             try await run.lease.verify(connection)
             FaultPoint.pass("postgres.window.before-commit")
-            run.noteDoubt(load.window.id)
+            run.noteCommit(load.window.id)
             do {
                 try await connection.commit()
             } catch let error as DatabaseError where error.isOutcomeUnknown {

@@ -61,12 +61,13 @@ public enum PgBouncer {
             kill "$pid"; wait "$pid"
             """
         let words = server.asUser + [program, "--quiet", folder + "/settings"]
-        _ = try Program.spawn(
+        let shell = try Program.spawn(
             ["setsid", "sh", "-c", script, "sh"] + words,
             input: ends[0],
             output: "/dev/null",
             errors: "/dev/null"
         )
+        Program.reap(shell)
         close(ends[0])
         defer { close(ends[1]) }
         let database = PostgresDatabase(server: server, name: "postgres")

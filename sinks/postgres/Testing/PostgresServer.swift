@@ -265,15 +265,14 @@ private final class Guardian: Sendable {
             """
         defer { close(ends[0]) }
         // A session of its own, so that what ends the tests' process group does not end it too.
-        let id = try Program.spawn(
+        let shell = try Program.spawn(
             ["setsid", "sh", "-c", script, folder],
             input: ends[0],
             output: "/dev/null",
             errors: "/dev/null"
         )
+        Program.reap(shell)
         pipe = FileHandle(fileDescriptor: ends[1], closeOnDealloc: true)
-        // A child that nobody waits for would keep those who wait for any child, as exit tests do, busy for ever.
-        Task { await Program.status(of: id) }
     }
 
     /// Lets it do its work now.

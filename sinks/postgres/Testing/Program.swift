@@ -90,8 +90,12 @@ enum Program {
         return (open.compactMap { Int32($0) }.max() ?? 3) + 64
     }
 
+    /// Takes note of the end of a program that nobody waits for: what watches children for exit tests would otherwise
+    /// find it dead for ever.
+    static func reap(_ id: pid_t) { Task { _ = await status(of: id) } }
+
     /// Waits for the end of a program; its status as `waitpid` tells it.
-    @discardableResult static func status(of id: pid_t) async -> Int32 {
+    private static func status(of id: pid_t) async -> Int32 {
         await withCheckedContinuation { continuation in
             // A thread of its own waits, as nothing else may block.
             Thread.detachNewThread {

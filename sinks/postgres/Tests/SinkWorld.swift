@@ -81,7 +81,12 @@ struct SinkWorld: Sendable {
             ORDER BY w.cell, t.ctid
             """
         )
-        return text.split(separator: "\n").map { line in
+        return Self.values(text)
+    }
+
+    /// Reads values in hexadecimal digits, `~` being null.
+    private static func values(_ text: String) -> [[String?]] {
+        text.split(separator: "\n").map { line in
             line.split(separator: "|", omittingEmptySubsequences: false).map { value in
                 guard value != "~" else { return nil }
                 let digits = Array(value.utf8)
@@ -90,6 +95,26 @@ struct SinkWorld: Sendable {
                 }
                 return String(decoding: bytes, as: UTF8.self)
             }
+        }
+    }
+
+    /// The rows in quarantine, as the ledger tells of them.
+    func rejected() async throws -> [Reject] {
+        guard try await database.query("SELECT to_regclass('sluice.rejected')") != "" else { return [] }
+        let values = ["row_number::text", "page::text", "column_name", "stage", "rule", "request_id", "cells::text"]
+            .map { "coalesce(encode(convert_to(\($0), 'UTF8'), 'hex'), '~')" }
+        let text = try await database.query("SELECT \(values.joined(separator: ", ")) FROM sluice.rejected")
+        return Self.values(text).map { row in
+            var reject = Reject(
+                row: (row[0].flatMap { Int($0) } ?? 0) - 1,
+                column: row[2] ?? "",
+                stage: row[3] ?? "",
+                rule: row[4] ?? "",
+                cells: Array((row[6] ?? "").utf8)
+            )
+            reject.page = row[1].flatMap { Int($0) } ?? 0
+            reject.requestID = row[5]
+            return reject
         }
     }
 

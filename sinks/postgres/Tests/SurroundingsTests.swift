@@ -27,6 +27,7 @@ import Testing
                     export: world.loader.export,
                     open: { body in try await world.loader.open { try await body($0) } },
                     rows: { try await world.rows() },
+                    rejected: { try await world.rejected() },
                     removeRows: { window in
                         try await world.database.query("DELETE FROM ads.rows WHERE _sluice_window = \(window.id.value)")
                     },

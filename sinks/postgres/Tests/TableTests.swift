@@ -213,6 +213,20 @@ import Testing
         }
     }
 
+    /// A mode that changes replaces every row of the export once, and goes on from there.
+    @Test(arguments: LoadMode.allCases, LoadMode.allCases)
+    func aChangedMode(_ before: LoadMode, _ after: LoadMode) async throws {
+        try await SinkWorld.with(mode: before) { world in
+            try await world.loader.run([0, 1], "old")
+            world.loader.options.mode = after
+            world.loader.options.key = after == .merge ? ["id"] : []
+            try await world.loader.run([1, 2], "new", replacesAll: true)
+            try await world.expectFinished(Loader.rows([1, 2], "new"))
+            try await world.loader.run([1, 2], "newer")
+            try await world.expectFinished(Loader.rows([1, 2], "newer"))
+        }
+    }
+
     // MARK: Merge
 
     @Test func aKeyThatRepeatsNamesItsColumns() async throws {
