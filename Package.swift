@@ -49,7 +49,7 @@ let rooms = [
         name: "Jobs",
         rooms: ["PipelineCore", "Extraction", "Conversion", "SupermetricsAPI"],
         products: [crypto, product("Yams", "Yams")],
-        tests: ["PipelineTesting", "Sandbox", "CSVSink", "NDJSONSink"],
+        tests: ["ByteCodecs", "PipelineTesting", "Sandbox", "FileLoading", "CSVSink", "NDJSONSink"],
         testFiles: ["Fixtures"]
     ),
 ]
