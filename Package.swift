@@ -49,7 +49,9 @@ let rooms = [
         name: "Jobs",
         rooms: ["PipelineCore", "Extraction", "Conversion", "SupermetricsAPI"],
         products: [crypto, product("Yams", "Yams")],
-        tests: ["PipelineTesting", "Sandbox", "CSVSink", "NDJSONSink", "PostgresSink"],
+        tests: [
+            "ByteCodecs", "PipelineTesting", "Sandbox", "FileLoading", "CSVSink", "NDJSONSink", "PostgresSink",
+        ],
         testFiles: ["Fixtures"]
     ),
 ]

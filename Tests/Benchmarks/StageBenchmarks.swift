@@ -56,6 +56,12 @@ struct StageBenchmarks {
             value: Double(Self.rows) / whole / 1e6,
             .mark(1)
         )
+        let distinct = try Self.pipeline([
+            ("derive", Self.map(["unique": .text("concat(date, campaign, adgroup, impressions, clicks, cost)")])),
+            ("hash", Self.map(["columns": .list([.text("unique")]), "key": .text("pepper")])),
+        ])
+        let unshared = try await inTurns(setting.rounds, [{ try Self.seconds(body, distinct) }])[0].best
+        report.line("hash of values that are all different", rate(unshared))
         let withoutHash = try Self.pipeline(Array(Self.chain.dropLast()))
         for (name, pipeline) in [("none", none), ("all but hash", withoutHash), ("all", chain)] {
             // Once before, so that what is kept from batch to batch is there.

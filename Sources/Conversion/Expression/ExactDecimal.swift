@@ -264,7 +264,7 @@ struct ExactDecimal: BitwiseCopyable, Hashable {
         }
         var dropped: UInt128 = 1
         var places = 0
-        while places < scale, value / dropped >= quotientBound {
+        while places < scale, value >= quotientBound * dropped {
             dropped *= 10
             places += 1
         }
@@ -277,17 +277,22 @@ struct ExactDecimal: BitwiseCopyable, Hashable {
         return (tail >= dropped / 2 ? kept + 1 : kept, scale - places)
     }
 
+    /// Whether the last digit is 0, without a division of 128 bits: 2^64 is 6 modulo 10.
+    private static func endsInZero(_ value: UInt128) -> Bool {
+        let (high, low) = (UInt64(truncatingIfNeeded: value >> 64), UInt64(truncatingIfNeeded: value))
+        return (high % 10 * 6 + low % 10) % 10 == 0
+    }
+
     private static func quotient(_ value: UInt128, _ isNegative: Bool, scale: Int, _ excess: UInt8) -> ExactDecimal {
         var (value, scale) = (value, scale)
-        while scale > 0, value != 0 {
+        if value <= UInt128(UInt64.max) {
             // Zeros at the end come by the dozen.
-            if scale >= 8, value % 100_000_000 == 0 {
-                (value, scale) = (value / 100_000_000, scale - 8)
-            } else if value % 10 == 0 {
-                (value, scale) = (value / 10, scale - 1)
-            } else {
-                break
-            }
+            var short = UInt64(truncatingIfNeeded: value)
+            while scale >= 8, short != 0, short % 100_000_000 == 0 { (short, scale) = (short / 100_000_000, scale - 8) }
+            while scale > 0, short != 0, short % 10 == 0 { (short, scale) = (short / 10, scale - 1) }
+            value = UInt128(short)
+        } else {
+            while scale > 0, endsInZero(value) { (value, scale) = (value / 10, scale - 1) }
         }
         if value == 0 { return .zero }
         while scale < 0, value < UInt128(bound) { (value, scale) = (value * 10, scale + 1) }
@@ -314,31 +319,39 @@ struct ExactDecimal: BitwiseCopyable, Hashable {
 
     /// Appends the number in the grammar of JSON, with all digits of its scale and no exponent.
     func append(to bytes: inout [UInt8]) {
-        if coefficient < 0 { bytes.append(UInt8(ascii: "-")) }
-        var magnitude = coefficient.magnitude
-        let scale = Int(scale)
-        let start = bytes.count
+        // The digits from the last on; with a scale beyond the digits there are zeros before them.
+        var digits = [40 of UInt8](repeating: UInt8(ascii: "0"))
         var count = 0
-        // The digits from the last on, then turned round.
+        var magnitude = coefficient.magnitude
+        let step: UInt128 = 1_000_000_000_000_000_000
         while magnitude > UInt128(UInt64.max) {
-            let (rest, digit) = magnitude.quotientAndRemainder(dividingBy: 10)
-            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit))
+            let (rest, low) = magnitude.quotientAndRemainder(dividingBy: step)
+            var part = UInt64(truncatingIfNeeded: low)
+            for place in count..<count + 18 {
+                digits[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: part % 10)
+                part /= 10
+            }
+            count += 18
             magnitude = rest
-            count += 1
-            if count == scale { bytes.append(UInt8(ascii: ".")) }
         }
-        var small = UInt64(truncatingIfNeeded: magnitude)
-        while small != 0 || count <= scale {
-            let (rest, digit) = small.quotientAndRemainder(dividingBy: 10)
-            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit))
-            small = rest
+        var part = UInt64(truncatingIfNeeded: magnitude)
+        while part != 0 {
+            digits[count] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: part % 10)
+            part /= 10
             count += 1
-            if count == scale { bytes.append(UInt8(ascii: ".")) }
         }
-        var (low, high) = (start, bytes.count - 1)
-        while low < high {
-            bytes.swapAt(low, high)
-            (low, high) = (low + 1, high - 1)
+        if coefficient < 0 { bytes.append(UInt8(ascii: "-")) }
+        let scale = Int(scale)
+        if count <= scale {
+            bytes.append(UInt8(ascii: "0"))
+            if scale > 0 { bytes.append(UInt8(ascii: ".")) }
+            for _ in count..<scale { bytes.append(UInt8(ascii: "0")) }
+        }
+        var place = count
+        while place > 0 {
+            if place == scale, count > scale { bytes.append(UInt8(ascii: ".")) }
+            place -= 1
+            bytes.append(digits[place])
         }
     }
 
