@@ -160,7 +160,7 @@ package final class Extractor: Sendable {
     static let resumesWithoutProgress = 5
 
     /// Rows that a call for a page may ask for.
-    var pageLimit: Int { min(settings.pageRows, Queries.maximumPageRows) }
+    var pageLimit: Int { min(settings.pageRows, Queries<SupermetricsClient>.maximumPageRows) }
 
     /// Waits before the try with this number, from 1: half a second doubling to 10 s, with full jitter.
     func pause(beforeTry number: Int) async throws {

@@ -59,7 +59,7 @@ final class QueryCalls {
         self.options = options
     }
 
-    private var queries: Queries { extractor.client.queries }
+    private var queries: Queries<SupermetricsClient> { extractor.client.queries }
 
     // MARK: Submit and look
 

@@ -289,7 +289,7 @@ package final class WindowRows {
     /// The call for the page after so many rows: its offset and limit, and how many rows of it are new.
     private func call(after rows: Int) -> (offset: Int, limit: Int, asked: Int) {
         let early = rows > 0 ? 1 : 0
-        let limit = min(extractor.pageLimit + early, Queries.maximumPageRows)
+        let limit = min(extractor.pageLimit + early, Queries<SupermetricsClient>.maximumPageRows)
         return (rows - early, limit, limit - early)
     }
 

@@ -62,7 +62,7 @@ struct ExportResolver {
         guard size != .all, range != nil else { return .all }
         var cut = TimeCut.judge(fieldIDs: ids, size: size)
         if cut == .undecided {
-            let listed = try await client.fields.list(dsID: export.query.dsID).fields
+            let listed = try await client.fields.list(dsID: export.query.dsID).value
             let types = Dictionary(listed.map { ($0.id.lowercased(), $0.dataType ?? "") }) { first, _ in first }
             cut = TimeCut.judge(dataTypes: ids.map { types[$0.lowercased()] ?? "" }, size: size)
         }
@@ -109,7 +109,7 @@ struct ExportResolver {
             default: []
             }
         }
-        return try await client.accounts.list(dsID: export.query.dsID, loginUsernames: users).accounts
+        return try await client.accounts.list(dsID: export.query.dsID, loginUsernames: users).value.accounts
     }
 
     private func matching(_ patterns: JSONObject, _ export: Export) async throws -> [String] {

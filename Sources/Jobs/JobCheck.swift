@@ -39,10 +39,10 @@ extension JobRun {
         let place = "export '\(export.name)'"
         do {
             var findings: [CheckFinding] = []
-            let fields = try await client.fields.list(dsID: export.query.dsID).fields
+            let fields = try await client.fields.list(dsID: export.query.dsID).value
             findings += checkFields(export, known: fields, place)
             if case .named(let ids) = export.query.accounts, !export.query.accounts.needsResolving {
-                let accounts = try await client.accounts.list(dsID: export.query.dsID).accounts.map(\.id)
+                let accounts = try await client.accounts.list(dsID: export.query.dsID).value.accounts.map(\.id)
                 for id in ids where !accounts.contains(id) {
                     let nearest = NearestName.hint(for: id, in: accounts, called: "accounts")
                     findings.append(

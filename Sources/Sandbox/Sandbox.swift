@@ -3,11 +3,14 @@ import NIOCore
 
 /// A running API server on the loopback interface, with invented data and, on demand, every kind of trouble.
 ///
-/// It speaks the query part of the API under all its prefixes. The rows are a pure function of `SandboxOptions.seed`,
-/// data source, account, days, field and row: there are (days × accounts × `rowsPerDay`) of them with a date among the
-/// fields, (weeks or months × …) with a coarser period, (accounts × …) without; in the order days, accounts as asked,
-/// rows. So the rows of a range are the rows of its parts, one after the other. What a query asks of dimensions does
-/// not change how many rows there are, and days in the future have rows like any other.
+/// It speaks the query part of the API under all its prefixes, logins, teams, connectors, and the warehouse with its
+/// backfills.
+///
+/// The rows are a pure function of `SandboxOptions.seed`, data source, account, days, field and row: there are (days ×
+/// accounts × `rowsPerDay`) of them with a date among the fields, (weeks or months × …) with a coarser period,
+/// (accounts × …) without; in the order days, accounts as asked, rows. So the rows of a range are the rows of its
+/// parts, one after the other. What a query asks of dimensions does not change how many rows there are, and days in
+/// the future have rows like any other.
 public struct Sandbox: Sendable {
     private let service: SandboxService
 
@@ -48,6 +51,34 @@ public struct Sandbox: Sendable {
     ///   choice.
     public func chooseFaults(_ choice: (@Sendable (RecordedRequest) -> Fault.Kind?)?) { service.setFaultChoice(choice) }
 
+    /// What the backfills really did until now, and every create seen.
+    public var backfillHistory: BackfillHistory { service.backfillHistory }
+
+    /// Cancels a backfill as another user of the team would.
+    ///
+    /// - Parameter id: The `transfer_backfill_id`.
+    /// - Returns: Whether there was one that could be cancelled.
+    @discardableResult
+    public func cancelBackfill(_ id: Int) -> Bool { service.cancelBackfill(id) }
+
+    /// Removes a backfill as another user of the team would: the API knows it no longer and no further run starts.
+    ///
+    /// - Parameter id: The `transfer_backfill_id`.
+    /// - Returns: Whether there was one.
+    @discardableResult
+    public func removeBackfill(_ id: Int) -> Bool { service.removeBackfill(id) }
+
+    /// Completes the authentication a login link invites to, as a browser does at its `login_url`.
+    ///
+    /// - Parameters:
+    ///   - id: The `link_id`.
+    ///   - username: Who authenticates; nil for the one the link requires, or anyone.
+    /// - Returns: The `login_id`; nil when the link is not open, or not for this user.
+    @discardableResult
+    public func useLoginLink(_ id: String, username: String? = nil) -> String? {
+        service.useLoginLink(id, username: username)?.login?.id
+    }
+
     /// Suspends until the surrounding task is cancelled, then returns: what serves a sandbox until interrupted.
     public func serveUntilCancelled() async {
         while (try? await Task.sleep(for: .seconds(86_400))) != nil {}
@@ -62,6 +93,8 @@ public enum SandboxError: Error, Sendable, Equatable, CustomStringConvertible {
     case startFailed(port: Int, reason: String)
     /// A fault's text cannot be read.
     case invalidFault(text: String, reason: String)
+    /// The text of an event of days cannot be read.
+    case invalidDayEvent(text: String, reason: String)
 
     /// What failed, why, and what to do.
     public var description: String {
@@ -71,6 +104,9 @@ public enum SandboxError: Error, Sendable, Equatable, CustomStringConvertible {
         case .invalidFault(let text, let reason):
             "The fault '\(text)' cannot be read: \(reason). "
                 + "Write KIND[@PHASE][:AMOUNT], such as 429:0.05 or cut@page:2x."
+        case .invalidDayEvent(let text, let reason):
+            "The event '\(text)' cannot be read: \(reason). "
+                + "Write KIND@[TRANSFER/]DAYS[:COUNTx], such as fail@2024-01-05:1x or fail@0.02."
         }
     }
 }

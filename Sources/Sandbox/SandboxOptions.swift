@@ -28,6 +28,11 @@ public struct SandboxOptions: Sendable {
     public var teamID = 1
     /// The warehouse transfers of that team.
     public var transferIDs = [101, 102]
+    /// Their backfills.
+    public var backfills = BackfillOptions()
+
+    /// The most login links that are open at a time; one more is refused with `LINK_LIMIT_EXCEEDED`.
+    public var loginLinkLimit = 1000
 
     // MARK: Time
 

@@ -9,11 +9,18 @@ struct SandboxCommand: AsyncParsableCommand {
         commandName: "sandbox",
         abstract: "Serves the API sandbox on the loopback interface until interrupted.",
         discussion: """
-            Prints the base URL, a working key, the team and transfer ids, then serves until Ctrl-C.
+            Prints the base URL, a working key, the team and transfer ids, then serves until Ctrl-C: queries, logins \
+            and login links, teams, connectors, and the warehouse with its transfers, runs and backfills.
+
+            What backfills really did is at /sandbox/backfills (JSON, no key): every create seen, every backfill, \
+            every run of a day. POST to /sandbox/backfills/ID/cancel or /remove does what another user would; opening \
+            a link's login_url completes its login.
 
             Example:
               sluice sandbox --port 8080 --latency 200ms --fail 429:0.05 --fail cut@page:2x
               SUPERMETRICS_BASE_URL=http://127.0.0.1:8080 SUPERMETRICS_API_KEY=... sluice run nightly.yaml
+
+              sluice sandbox --transfers 3 --backfill-day-time 50ms --backfill-day fail@0.02:1x --fail reset@create:0.1
             """
     )
 
@@ -31,7 +38,9 @@ struct SandboxCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A fault, KIND[@PHASE][:AMOUNT], such as 429:0.05 or cut@page:2x; may be repeated.",
+            "A fault, KIND[@PHASE][:AMOUNT], such as 429:0.05 or cut@page:2x; may be repeated. Kinds: a status from "
+                + "400 to 599, " + Fault.Name.allCases.map(\.rawValue).joined(separator: ", ") + ". Phases: "
+                + Fault.Phase.allCases.map(\.rawValue).joined(separator: ", ") + ".",
             valueName: "fault"
         )
     )
@@ -60,6 +69,24 @@ struct SandboxCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How unfinished queries are answered: scheduled or pending.", valueName: "dialect"))
     var dialect: Dialect?
 
+    @Option(help: ArgumentHelp("Seconds in Retry-After of injected 429 and 503; 0 for no header.", valueName: "n"))
+    var retryAfter: Int?
+
+    @Option(help: "The body shape of errors.")
+    var errorShape: ErrorShape?
+
+    @Flag(help: "Leave optional keys out instead of writing null.")
+    var omitNulls = false
+
+    @Flag(help: "Take a repeated query parameter for a list, as the official Python client means it.")
+    var collectRepeatedParameters = false
+
+    @Flag(help: "Refuse query parameters the API does not know; all other endpoints refuse them anyway.")
+    var rejectUnknownParameters = false
+
+    @OptionGroup(title: "Backfill options")
+    var backfills: SandboxBackfillFlags
+
     @Option(help: ArgumentHelp("table or json: one line of JSON.", valueName: "format"))
     var output: OutputFormat = .table
 
@@ -83,14 +110,20 @@ struct SandboxCommand: AsyncParsableCommand {
 
     private func sandboxOptions() throws -> SandboxOptions {
         var options = SandboxOptions()
-        if let latency { options.latency = try duration(latency, "--latency") }
-        if let queryTime { options.queryTime = try duration(queryTime, "--query-time") }
+        if let latency { options.latency = try Self.duration(latency, "--latency") }
+        if let queryTime { options.queryTime = try Self.duration(queryTime, "--query-time") }
         if let concurrentQueries { options.concurrentQueries = concurrentQueries }
         if let rowsPerDay { options.rowsPerDay = rowsPerDay }
         if let seed { options.seed = seed }
         if let hostileRate { options.hostileRate = hostileRate }
         if let rowCap { options.rowCap = rowCap }
         options.requestsPerSecond = requestsPerSecond
+        if let retryAfter { options.retryAfter = retryAfter > 0 ? retryAfter : nil }
+        if let errorShape { options.errorShape = errorShape }
+        options.omitsNulls = omitNulls
+        options.collectsRepeatedParameters = collectRepeatedParameters
+        options.rejectsUnknownParameters = rejectUnknownParameters
+        try backfills.apply(to: &options)
         if let dialect { options.dialect = dialect == .scheduled ? .scheduled : .pending }
         options.faults = try fail.map { text in
             do { return try Fault(parsing: text) } catch { throw CommandFailure(.usage, "--fail: \(error)") }
@@ -98,7 +131,8 @@ struct SandboxCommand: AsyncParsableCommand {
         return options
     }
 
-    private func duration(_ text: String, _ flag: String) throws -> Duration {
+    /// Reads a duration, or fails with exit code 2 and the flag's name.
+    static func duration(_ text: String, _ flag: String) throws -> Duration {
         guard let duration = Duration(jobText: text) else {
             throw CommandFailure(.usage, "\(flag) '\(text)' is not a duration; write 500ms, 30s, 5 min or 4 h")
         }

@@ -326,6 +326,17 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            ("--transfers", "0"), ("--backfill-day", "explode@2024-01-01"), ("--backfill-overlap-status", "418"),
+            ("--backfill-status", "RUNNING"), ("--backfill-day-time", "soon"),
+        ]
+    ) func aFlagOfTheSandboxIsWrong(_ flag: String, _ value: String) async throws {
+        try await withWorld { world in
+            expectOneMessage(try await world.sluice("sandbox", flag, value), 2, [flag, value])
+        }
+    }
+
     @Test(arguments: ["quota", "daily"]) func theQuotaIsUsedUp(_ fault: String) async throws {
         try await withWorld(.small.with { $0.faults = [Fault(.named(fault == "quota" ? .quota : .daily))] }) { world in
             let outcome = try await world.run(JobText(), expecting: 7)

@@ -188,7 +188,7 @@ struct ExtractorTests {
             (control.scheduleID, control.syncTimeout, control.noHeaders) = ("earlier", 0, true)
             var query = World.query
             (query["start_date"], query["end_date"]) = ("2024-01-01", "2024-01-07")
-            _ = try await world.client.queries.execute(query, control: control)
+            _ = try await world.client.queries.execute(DataQuery(query), control: control).value
             world.sandbox.clearRequests()
             let known = KnownQuery(part: World.week, scheduleID: "earlier", sentAt: Timestamp(milliseconds: 0))
             expectSame(try await world.read(known: [known]).rows, expected)

@@ -118,7 +118,9 @@ struct RunWorld {
         return try await withSupermetricsClient(configuration) { client in
             var control = QueryControl()
             control.noHeaders = true
-            return try await client.queries.execute(query, control: control).rows.map { $0.map(\.textValue) }
+            return try await client.queries.execute(DataQuery(query), control: control).value.rows.map {
+                $0.map(\.textValue)
+            }
         }
     }
 

@@ -50,7 +50,7 @@ struct CredentialTests {
                 options.credential = try .apiKey(testKey)
                 options.headers = ["Authorization": "Bearer \(testKey)"]
                 let response = try await client.queries.status(of: "s", options: options)
-                let error = try await failure { _ = try await client.accounts.list(dsID: "A") }
+                let error = try await failure { _ = try await client.accounts.list(dsID: "A").value }
                 var dumped = ""
                 for value in [client, options, response, response.body, error] as [Any] {
                     dump(value, to: &dumped)
@@ -76,7 +76,7 @@ struct CredentialTests {
                 func call(_ change: (inout RequestOptions) throws -> Void) async throws {
                     var options = RequestOptions()
                     try change(&options)
-                    _ = try await client.accounts.list(dsID: "AW", options: options)
+                    _ = try await client.accounts.list(dsID: "AW", options: options).value
                 }
                 try await call { _ in }
                 try await call { $0.credential = try .oauthToken("Bearer other") }
@@ -107,7 +107,7 @@ struct CredentialTests {
             let settings = try configuration(server)
             let call = try await failure { [options] in
                 try await withSupermetricsClient(settings) {
-                    _ = try await $0.accounts.list(dsID: "A", options: options)
+                    _ = try await $0.accounts.list(dsID: "A", options: options).value
                 }
             }
             #expect(call.kind == .client)
@@ -132,8 +132,8 @@ struct CredentialTests {
                 }
             }
             try await withSupermetricsClient(settings) { client in
-                _ = try await client.accounts.list(dsID: "A")
-                _ = try await client.accounts.list(dsID: "A")
+                _ = try await client.accounts.list(dsID: "A").value
+                _ = try await client.accounts.list(dsID: "A").value
             }
             #expect(
                 server.requests.map { $0.values("Authorization").joined() }
@@ -152,13 +152,13 @@ struct CredentialTests {
                 $0.credential = .tokenProvider { $0 == .refresh ? "second-token" : "first-token" }
             }
             let error = try await failure {
-                try await withSupermetricsClient(provided) { _ = try await $0.accounts.list(dsID: "A") }
+                try await withSupermetricsClient(provided) { _ = try await $0.accounts.list(dsID: "A").value }
             }
             #expect(error.isAuthentication && error.code == "ACCESS_TOKEN_INVALID")
             #expect(server.requests.count == 2)
             let settings = try configuration(server)
             let fixed = try await failure {
-                try await withSupermetricsClient(settings) { _ = try await $0.accounts.list(dsID: "A") }
+                try await withSupermetricsClient(settings) { _ = try await $0.accounts.list(dsID: "A").value }
             }
             #expect(fixed.isAuthentication)
             #expect(server.requests.count == 3)
@@ -184,7 +184,7 @@ struct CredentialTests {
             }
             try await withSupermetricsClient(settings) { client in
                 try await withThrowingTaskGroup(of: Void.self) { group in
-                    for _ in 0..<4 { group.addTask { _ = try await client.accounts.list(dsID: "A") } }
+                    for _ in 0..<4 { group.addTask { _ = try await client.accounts.list(dsID: "A").value } }
                     try await group.waitForAll()
                 }
             }
@@ -198,7 +198,7 @@ struct CredentialTests {
         try await withServer({ _, _ in .json("{}") }) { server in
             let settings = try configuration(server) { $0.credential = .tokenProvider { _ in throw Leak() } }
             let error = try await failure {
-                try await withSupermetricsClient(settings) { _ = try await $0.accounts.list(dsID: "A") }
+                try await withSupermetricsClient(settings) { _ = try await $0.accounts.list(dsID: "A").value }
             }
             #expect(error.isAuthentication && !"\(error)".contains(testKey))
             #expect(server.requests.isEmpty)

@@ -114,7 +114,7 @@ struct ExchangeTests {
         ]
         try await withServer({ _, index in answers[index] }) { server in
             try await withSupermetricsClient(configuration(server)) { client in
-                let list = try await client.accounts.list(dsID: "A")
+                let list = try await client.accounts.list(dsID: "A").value
                 #expect(list.accounts.isEmpty)
             }
             #expect(server.requests.count == answers.count)
@@ -195,7 +195,7 @@ struct ExchangeTests {
                 try await withSupermetricsClient(settings) { client in
                     #expect(try await client.queries.results(of: "s").text() == #"{"data":[["a",1]]}"#)
                     if isControl {
-                        #expect(try await client.accounts.list(dsID: "A").accounts.isEmpty)
+                        #expect(try await client.accounts.list(dsID: "A").value.accounts.isEmpty)
                     } else {
                         let error = try await failure { _ = try await client.queries.results(of: "s").text() }
                         #expect(error.kind == .protocolViolation && error.isTransient)
@@ -309,8 +309,8 @@ struct ExchangeTests {
                     (60, { _ = try await client.queries.status(of: "s") }),
                     (90, { _ = try await client.queries.submit(["ds_id": "A", "sync_timeout": 30]) }),
                     (1800, { _ = try await client.queries.submit(["ds_id": "A"]) }),
-                    (30, { _ = try await client.accounts.list(dsID: "A") }),
-                    (5, { [options] in _ = try await client.accounts.list(dsID: "A", options: options) }),
+                    (30, { _ = try await client.accounts.list(dsID: "A").value }),
+                    (5, { [options] in _ = try await client.accounts.list(dsID: "A", options: options).value }),
                 ]
                 for (limit, call) in calls {
                     let (error, waited) = try await timeout(of: call, on: clock, onceAskedOf: server)
@@ -363,7 +363,7 @@ struct ExchangeTests {
         let retries = Notes<Duration>()
         settings.onRetry = { retries.add($1) }
         let error = try await failure { [settings] in
-            try await withSupermetricsClient(settings) { _ = try await $0.accounts.list(dsID: "A") }
+            try await withSupermetricsClient(settings) { _ = try await $0.accounts.list(dsID: "A").value }
         }
         #expect(error.isNetwork && error.isTransient && !error.outcomeIsUnknown)
         // What never answered is not waited for as long as what broke off.
@@ -378,7 +378,7 @@ struct ExchangeTests {
             do {
                 try await withSupermetricsClient(configuration(server)) { client in
                     escaped = client
-                    _ = try await client.accounts.list(dsID: "A")
+                    _ = try await client.accounts.list(dsID: "A").value
                     if !byReturning { throw Stop() }
                 }
                 #expect(byReturning)
@@ -386,7 +386,7 @@ struct ExchangeTests {
                 #expect(!byReturning)
             }
             let client = try #require(escaped)
-            let error = try await failure { _ = try await client.accounts.list(dsID: "A") }
+            let error = try await failure { _ = try await client.accounts.list(dsID: "A").value }
             #expect(error.kind == .client)
         }
     }

@@ -21,7 +21,7 @@ struct ExecutorTests {
         let clock = TestClock(passing: .seconds(100_000))
         try await withServer({ _, index in answers[index] }) { server in
             try await withSupermetricsClient(configuration(server, clock: clock)) { client in
-                _ = try await client.accounts.list(dsID: "A")
+                _ = try await client.accounts.list(dsID: "A").value
             }
             #expect(server.requests.count == answers.count)
         }
@@ -39,7 +39,7 @@ struct ExecutorTests {
     func final(status: Int, code: String) async throws {
         try await withServer({ _, _ in .json(Self.error(code), status: status, [("Retry-After", "1")]) }) { server in
             try await withSupermetricsClient(configuration(server)) { client in
-                let error = try await failure { _ = try await client.accounts.list(dsID: "A") }
+                let error = try await failure { _ = try await client.accounts.list(dsID: "A").value }
                 #expect(error.code == code && error.statusCode == status)
             }
             #expect(server.requests.count == 1)
@@ -50,13 +50,14 @@ struct ExecutorTests {
     func limits() async throws {
         try await withServer({ _, _ in .json("", status: 503) }) { server in
             try await withSupermetricsClient(configuration(server) { $0.maxAttempts = 5 }) { client in
-                _ = try await failure { _ = try await client.accounts.list(dsID: "A") }
+                _ = try await failure { _ = try await client.accounts.list(dsID: "A").value }
                 #expect(server.requests.count == 5)
                 var options = RequestOptions()
                 let budget = RetryBudget(retries: 6)
                 options.retryBudget = budget
                 for _ in 0..<3 {
-                    _ = try await failure { [options] in _ = try await client.accounts.list(dsID: "A", options: options)
+                    _ = try await failure { [options] in
+                        _ = try await client.accounts.list(dsID: "A", options: options).value
                     }
                 }
                 #expect(budget.remaining == 0)
@@ -65,7 +66,7 @@ struct ExecutorTests {
         }
         try await withServer({ _, _ in .json("", status: 429, [("Retry-After", "3601")]) }) { server in
             try await withSupermetricsClient(configuration(server)) { client in
-                let error = try await failure { _ = try await client.accounts.list(dsID: "A") }
+                let error = try await failure { _ = try await client.accounts.list(dsID: "A").value }
                 #expect(error.retryAfter == .seconds(3601))
                 #expect(server.requests.count == 1)
             }
@@ -144,7 +145,7 @@ struct ExecutorTests {
                     for call in [true, false] {
                         let error = try await failure {
                             if call {
-                                _ = try await client.accounts.list(dsID: "A")
+                                _ = try await client.accounts.list(dsID: "A").value
                             } else {
                                 _ = try await client.queries.submit(["ds_id": "A"])
                             }
@@ -168,7 +169,7 @@ struct ExecutorTests {
                 $0.requestsPerSecond = 1
                 $0.random = { 0 }
             }
-            try await withSupermetricsClient(settings) { _ = try await $0.accounts.list(dsID: "A") }
+            try await withSupermetricsClient(settings) { _ = try await $0.accounts.list(dsID: "A").value }
         }
         #expect(clock.now.offset == .seconds(2))
     }

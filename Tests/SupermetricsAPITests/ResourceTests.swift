@@ -87,9 +87,9 @@ struct QueriesTests {
                     { _ = try await client.queries.results(of: "s", offset: -1) },
                     { _ = try await client.queries.results(of: "s", limit: 0) },
                     { _ = try await client.queries.results(of: "s", limit: 100_001) },
-                    { _ = try await client.accounts.list(dsID: "A", cacheMinutes: 59) },
-                    { _ = try await client.accounts.list(dsID: "A", cacheMinutes: 1441) },
-                    { _ = try await client.fields.list(dsID: "A", accounts: ["1"]) },
+                    { _ = try await client.accounts.list(dsID: "A", cacheMinutes: 59).value },
+                    { _ = try await client.accounts.list(dsID: "A", cacheMinutes: 1441).value },
+                    { _ = try await client.fields.list(dsID: "A", accounts: ["1"]).value },
                 ]
                 for call in calls {
                     let error = try await failure(call)
@@ -141,7 +141,7 @@ struct QueriesTests {
         let clock = TestClock(passing: .seconds(100_000))
         try await withServer({ _, index in answers[index] }) { server in
             try await withSupermetricsClient(configuration(server, clock: clock)) { client in
-                let response = try await client.queries.executeAndWait(["ds_id": "AW"])
+                let response = try await client.queries.executeAndWait(["ds_id": "AW"]).value
                 #expect(response.rows.map { $0.map(\.textValue) } == [["1.50"], ["12345678901234567890"]])
                 #expect(response.fields.map(\.fieldID) == ["Cost"])
             }
@@ -163,10 +163,12 @@ struct QueriesTests {
             try await withServer({ _, index in answers[index] }) { server in
                 try await withSupermetricsClient(configuration(server, clock: clock)) { client in
                     if rows == done {
-                        let error = try await failure { _ = try await client.queries.executeAndWait(["ds_id": "AW"]) }
+                        let error = try await failure {
+                            _ = try await client.queries.executeAndWait(["ds_id": "AW"]).value
+                        }
                         #expect(error.kind == .protocolViolation)
                     } else {
-                        #expect(try await client.queries.executeAndWait(["ds_id": "AW"]).rows == [["x"]])
+                        #expect(try await client.queries.executeAndWait(["ds_id": "AW"]).value.rows == [["x"]])
                     }
                 }
                 #expect(server.requests.map(\.path) == ["/query/data/json", "/query/status", "/query/results"])
@@ -184,7 +186,7 @@ struct QueriesTests {
                 let response = try await client.queries.executeAndWait(
                     ["ds_id": "AW"],
                     control: .with(scheduleID: "own")
-                )
+                ).value
                 #expect(response.rows.isEmpty)
             }
             #expect(server.requests.map(\.path) == ["/query/data/json", "/query/status"])
@@ -197,10 +199,10 @@ struct QueriesTests {
             .json(#"{"meta":{"status_code":"SUCCESS","paginate":{"next":"https://evil.example/x"}},"data":[[1]]}"#)
         }) { server in
             try await withSupermetricsClient(configuration(server)) { client in
-                let error = try await failure { _ = try await client.queries.executeAndWait(["ds_id": "AW"]) }
+                let error = try await failure { _ = try await client.queries.executeAndWait(["ds_id": "AW"]).value }
                 #expect(error.kind == .client)
-                #expect(try await client.queries.execute(["ds_id": "AW"]).hasMore)
-                #expect(try await client.queries.getResults(id: "x").rows == [[1]])
+                #expect(try await client.queries.execute(["ds_id": "AW"]).value.hasMore)
+                #expect(try await client.queries.getResults(id: "x").value.rows == [[1]])
             }
         }
     }
@@ -222,12 +224,14 @@ struct DiscoveryTests {
             #"{"meta":{"request_id":"r"},"data":[{"ds_user":"a@x","display_name":"A","cache_time":null,"accounts":[{"account_id":123,"account_name":"Main","group_name":""},{"account_id":"9007199254740993","account_name":null,"new":1}]},{"ds_user":"b@x","accounts":[{"account_id":"123"}]},{"ds_user":"c@x"}]}"#
         try await withServer({ _, index in index == 0 ? .json(body) : .json("{\"meta\":{}}") }) { server in
             try await withSupermetricsClient(configuration(server)) { client in
-                let list = try await client.accounts.list(dsID: "AW", loginUsernames: ["a@x"], cacheMinutes: 60)
-                #expect(list.requestID == "r" && list.logins.count == 3)
+                let call = client.accounts.list(dsID: "AW", loginUsernames: ["a@x"], cacheMinutes: 60)
+                let response = try await call.response
+                let list = response.value
+                #expect(response.raw.requestID == "r" && list.logins.count == 3)
                 #expect(list.accounts.map(\.id) == ["123", "9007199254740993", "123"])
                 #expect(list.accounts.map(\.loginUsername) == ["a@x", "a@x", "b@x"])
                 #expect(list.accounts.map(\.groupName) == [nil, nil, nil])
-                #expect(try await client.accounts.list(dsID: "AW").accounts.isEmpty)
+                #expect(try await client.accounts.list(dsID: "AW").value.accounts.isEmpty)
             }
             #expect(server.requests[0].json == #"{"ds_id":"AW","ds_users":["a@x"],"cache_minutes":60}"#)
             #expect(server.requests[1].json == #"{"ds_id":"AW"}"#)
@@ -240,9 +244,9 @@ struct DiscoveryTests {
             #"{"meta":{},"data":[{"@type":"ds_metric","field_id":"Cost","field_name":"Cost","field_type":"met","data_type":"float.currency.value","group_name":"MAIN","is_filterable":true,"is_non_aggregatable":false},{"field_id":"Date"}]}"#
         try await withServer({ _, _ in .json(body) }) { server in
             try await withSupermetricsClient(configuration(server)) { client in
-                let list = try await client.fields.list(dsID: "AW", accounts: ["1"], loginUsernames: ["u"])
-                #expect(list.fields.map(\.id) == ["Cost", "Date"])
-                #expect(list.fields[0].isNonAggregatable == false && list.fields[1].isNonAggregatable == nil)
+                let fields = try await client.fields.list(dsID: "AW", accounts: ["1"], loginUsernames: ["u"]).value
+                #expect(fields.map(\.id) == ["Cost", "Date"])
+                #expect(fields[0].isNonAggregatable == false && fields[1].isNonAggregatable == nil)
             }
             #expect(server.requests[0].json == #"{"ds_id":"AW","ds_accounts":["1"],"ds_users":["u"]}"#)
         }
@@ -251,13 +255,13 @@ struct DiscoveryTests {
     @Test(
         "an answer that is not as documented is an error that shows no value",
         arguments: [
-            "[]", "7", #"{"data":{}}"#, #"{"data":[1]}"#, #"{"data":[{"accounts":[{"account_name":"SECRETNAME"}]}]}"#,
+            "[1]", "7", #"{"data":{}}"#, #"{"data":[1]}"#, #"{"data":[{"accounts":[{"account_name":"SECRETNAME"}]}]}"#,
         ]
     )
     func malformed(body: String) async throws {
         try await withServer({ _, _ in .json(body) }) { server in
             try await withSupermetricsClient(configuration(server)) { client in
-                let error = try await failure { _ = try await client.accounts.list(dsID: "A") }
+                let error = try await failure { _ = try await client.accounts.list(dsID: "A").value }
                 #expect(error.kind == .protocolViolation && !"\(error)".contains("SECRETNAME"))
             }
         }

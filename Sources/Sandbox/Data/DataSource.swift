@@ -4,6 +4,8 @@ struct DataSource: Sendable {
     var name: String
     var logins: [Login]
     var fields: [SourceField]
+    /// Parts of the data a query can be limited to, by id and name.
+    var segments: [(id: String, name: String)] = []
 
     struct Login: Sendable {
         var user: String

@@ -73,6 +73,7 @@ extension DataSource {
                 .integer(below: 3600)
             ),
             .metric("purchaseRevenue", "Purchase revenue", "float.currency.value", .decimal(below: 10_000, places: 2)),
-        ]
+        ],
+        segments: [("-1", "All users"), ("-2", "New users"), ("-3", "Returning users")]
     )
 }

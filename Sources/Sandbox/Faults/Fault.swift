@@ -1,9 +1,9 @@
 /// One thing that goes wrong: what, in which phase, how often.
 ///
 /// As text: `KIND[@PHASE][:AMOUNT]`. `KIND` is a `Name` or an HTTP status from 400 to 599. `PHASE` is `submit`,
-/// `poll`, `page` or `discovery`; without it every phase. `AMOUNT` is a probability from 0 to 1 (`0.05`), a count
-/// (`2x`: the first two matching requests), a count after some that pass (`2x+3`: three pass, two fail, the rest pass),
-/// or absent: always.
+/// `poll`, `page`, `create`, `change`, `watch` or `discovery`; without it every phase. `AMOUNT` is a probability from 0
+/// to 1 (`0.05`), a count (`2x`: the first two matching requests), a count after some that pass (`2x+3`: three pass, two
+/// fail, the rest pass), or absent: always.
 /// `429:0.05`, `503`, `cut@page:2x`, `not_found@page:1x+2`.
 public struct Fault: Sendable, Hashable {
     /// What goes wrong.
@@ -41,7 +41,13 @@ public struct Fault: Sendable, Hashable {
         /// Faults limited to it also take any other answer that carries rows when they damage the answer rather than
         /// replace it.
         case page
-        /// Everything that is not a query, such as accounts and fields.
+        /// Making something: a backfill, a login link, a connector, a connection.
+        case create
+        /// Changing something: cancelling, closing, revoking.
+        case change
+        /// Reading transfers, their runs and their backfills.
+        case watch
+        /// Everything else, such as accounts and fields.
         case discovery
     }
 
@@ -74,10 +80,12 @@ public struct Fault: Sendable, Hashable {
         case problem
         /// The query is accepted and ends as FAILURE.
         case failure
-        /// A pending answer with a status word nobody has heard of.
+        /// A pending answer, a backfill or a run with a status word nobody has heard of.
         case unknownStatus = "unknown_status"
         /// The connection is reset instead of an answer.
         case reset
+        /// HTTP 504 with an HTML page, although the request was carried out.
+        case late504
         /// No answer on an open connection.
         case hang
         /// Half the body, then the connection closes although Content-Length promised more.
@@ -162,7 +170,8 @@ extension Fault.Kind {
         guard case .named(let name) = self else { return true }
         switch name {
         case .html502, .error200, .notFound, .quota, .daily, .redirect, .stringError, .problem: return true
-        case .failure, .unknownStatus, .reset, .hang, .cut, .cutEndOfFile, .drip, .badJSON, .deep, .bomb, .shortPage,
+        case .failure, .unknownStatus, .reset, .late504, .hang, .cut, .cutEndOfFile, .drip, .badJSON, .deep, .bomb,
+            .shortPage,
             .repeatPage, .changedTotal:
             return false
         }

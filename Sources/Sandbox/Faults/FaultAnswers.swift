@@ -46,6 +46,8 @@ extension Exchange {
         var damaged = answer
         switch name {
         case .reset: damaged.delivery = .reset
+        case .late504:
+            return APIFailure.injected(504, retryAfter: nil).answer(shape: .html, requestID: requestID, style: style)
         case .hang: damaged.delivery = .hang
         case .cut: damaged.delivery = .cut
         case .cutEndOfFile: damaged.delivery = .cutEndOfFile
@@ -60,6 +62,8 @@ extension Exchange {
                 "{\"meta\":{\"status_code\":\"SUCCESS\"},\"data\":" + String(repeating: "[", count: depth)
                 + String(repeating: "]", count: depth) + "}"
             damaged = Answer(status: .ok, body: Array(body.utf8))
+        case .unknownStatus where [.create, .change, .watch].contains(request.phase):
+            return answer.withUnknownStatus(style: style)
         case .unknownStatus:
             var json = JSONWriter(style: style)
             json.object { json in
@@ -76,6 +80,26 @@ extension Exchange {
             break
         }
         return damaged
+    }
+}
+
+extension Answer {
+    /// This answer with a `status` nobody has heard of wherever its data had one.
+    fileprivate func withUnknownStatus(style: EscapeStyle) -> Answer {
+        guard var members = JSONValue.parse(body.flatMap(\.readableBytesView))?.object else { return self }
+        func renamed(_ value: JSONValue) -> JSONValue {
+            guard case .object(let members) = value, members["status"] != nil else { return value }
+            return .object(members.merging(["status": "HIBERNATING"]) { $1 })
+        }
+        switch members["data"] {
+        case .array(let elements): members["data"] = .array(elements.map(renamed))
+        case let value: members["data"] = value.map(renamed)
+        }
+        var json = JSONWriter(style: style)
+        json.value(nil, .object(members))
+        var answer = self
+        answer.body = [ByteBuffer(bytes: json.bytes)]
+        return answer
     }
 }
 

@@ -18,6 +18,37 @@ enum DateText {
         return "\(day.iso)T\(time)+00:00"
     }
 
+    /// `2023-11-01T09:05:00Z`, as the warehouse and the connector builder write times.
+    static func zulu(_ date: Date) -> String {
+        let (day, time) = split(date)
+        return "\(day.iso)T\(time)Z"
+    }
+
+    /// Reads a day, alone or followed by `T` or a space, a time, a fraction of a second and `Z` or an offset; what has
+    /// no offset is in UTC.
+    static func instant(_ text: String) -> Date? {
+        guard let day = CivilDay(iso: text.prefix(10)) else { return nil }
+        let midnight = Date(timeIntervalSince1970: Double(day.number) * 86_400)
+        var rest = text.dropFirst(10)
+        guard let separator = rest.popFirst() else { return midnight }
+        guard "Tt ".contains(separator) else { return nil }
+        var offset = 0.0
+        if rest.last == "Z" || rest.last == "z" {
+            rest.removeLast()
+        } else if let sign = rest.lastIndex(where: { $0 == "+" || $0 == "-" }) {
+            let digits = rest[rest.index(after: sign)...].filter { $0 != ":" }
+            guard digits.utf8.count == 4, let number = Int(digits), number >= 0 else { return nil }
+            offset = Double(number / 100 * 3600 + number % 100 * 60) * (rest[sign] == "-" ? -1 : 1)
+            rest = rest[..<sign]
+        }
+        let parts = rest.split(separator: ":", omittingEmptySubsequences: false)
+        guard (2...3).contains(parts.count), let hour = Int(parts[0]), let minute = Int(parts[1]),
+            let second = parts.count == 3 ? Double(parts[2]) : 0, (0..<24).contains(hour), (0..<60).contains(minute),
+            (0..<61).contains(second)
+        else { return nil }
+        return midnight.addingTimeInterval(Double(hour * 3600 + minute * 60) + second - offset)
+    }
+
     private static func split(_ date: Date) -> (day: CivilDay, time: String) {
         let seconds = Int(date.timeIntervalSince1970.rounded(.down))
         let day = CivilDay(number: Int((Double(seconds) / 86_400).rounded(.down)))

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import NIOHTTP1
 
-/// What there is to query: `/query/accounts` and `/query/fields` (Supermetrics API: discovery).
+/// What there is to query: `/query/accounts`, `/query/segments` and `/query/fields` (Supermetrics API: discovery).
 enum DiscoveryEndpoints {
     static let routes = [
         Route(
@@ -14,6 +14,14 @@ enum DiscoveryEndpoints {
         ),
         Route(
             methods: ["GET"],
+            path: "/query/segments",
+            prefixes: Route.queryPrefixes,
+            parameters: ["ds_id", "ds_users", "cache_minutes", "api_key", "pretty"],
+            phase: { _ in .discovery },
+            handler: segments
+        ),
+        Route(
+            methods: ["GET"],
             path: "/query/fields",
             prefixes: Route.queryPrefixes,
             parameters: ["ds_id", "ds_accounts", "ds_users", "api_key", "pretty"],
@@ -23,32 +31,7 @@ enum DiscoveryEndpoints {
     ]
 
     @Sendable private static func accounts(_ exchange: Exchange) async throws -> Answer {
-        let (source, reader) = try source(exchange)
-        let users = Set(try reader.list("ds_users", limit: 100).map { $0.lowercased() })
-        // Unlike for queries, a cache younger than an hour is not on offer.
-        let minutes = try reader.number("cache_minutes", 60...1440)
-        var json = JSONWriter(style: exchange.style)
-        json.object { json in
-            json.object("meta") { json in
-                json.string("request_id", exchange.requestID)
-                json.object("query") { json in
-                    if let minutes { json.integer("cache_minutes", minutes) } else { json.null("cache_minutes") }
-                }
-            }
-            json.array("data") { json in
-                for login in source.logins where users.isEmpty || users.contains(login.user.lowercased()) {
-                    write(login, now: exchange.options.now(), to: &json)
-                }
-            }
-        }
-        return Answer(status: .ok, body: json.bytes)
-    }
-
-    private static func write(_ login: DataSource.Login, now: Date, to json: inout JSONWriter) {
-        json.object { json in
-            json.string("ds_user", login.user)
-            json.string("display_name", login.displayName)
-            json.string("cache_time", DateText.iso(now))
+        try perLogin(exchange) { source, login, json in
             json.array("accounts") { json in
                 for account in login.accounts {
                     json.object { json in
@@ -59,6 +42,51 @@ enum DiscoveryEndpoints {
                 }
             }
         }
+    }
+
+    @Sendable private static func segments(_ exchange: Exchange) async throws -> Answer {
+        try perLogin(exchange) { source, _, json in
+            json.array("segments") { json in
+                for segment in source.segments {
+                    json.object { json in
+                        json.string("segment_id", segment.id)
+                        json.string("segment_name", segment.name)
+                    }
+                }
+            }
+        }
+    }
+
+    /// One object per login asked for, with what `content` writes of it.
+    private static func perLogin(
+        _ exchange: Exchange,
+        _ content: (DataSource, DataSource.Login, inout JSONWriter) -> Void
+    ) throws -> Answer {
+        let (source, reader) = try source(exchange)
+        let users = Set(try reader.list("ds_users", limit: 100).map { $0.lowercased() })
+        // Unlike for queries, a cache younger than an hour is not on offer.
+        let minutes = try reader.number("cache_minutes", 60...1440)
+        let now = exchange.options.now()
+        var json = JSONWriter(style: exchange.style)
+        json.object { json in
+            json.object("meta") { json in
+                json.string("request_id", exchange.requestID)
+                json.object("query") { json in
+                    if let minutes { json.integer("cache_minutes", minutes) } else { json.null("cache_minutes") }
+                }
+            }
+            json.array("data") { json in
+                for login in source.logins where users.isEmpty || users.contains(login.user.lowercased()) {
+                    json.object { json in
+                        json.string("ds_user", login.user)
+                        json.string("display_name", login.displayName)
+                        json.string("cache_time", DateText.iso(now))
+                        content(source, login, &json)
+                    }
+                }
+            }
+        }
+        return Answer(status: .ok, body: json.bytes)
     }
 
     @Sendable private static func fields(_ exchange: Exchange) async throws -> Answer {

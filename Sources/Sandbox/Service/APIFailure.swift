@@ -7,12 +7,21 @@ struct APIFailure: Error {
     var message: String
     /// Seconds for the `Retry-After` header.
     var retryAfter: Int?
+    /// The body shape the API documents for this failure where it is not the envelope.
+    private(set) var ownShape: ErrorShape?
 
     init(_ status: Int, _ code: String, _ message: String, retryAfter: Int? = nil) {
         self.status = status
         self.code = code
         self.message = message
         self.retryAfter = retryAfter
+    }
+
+    /// This failure in the shape the API documents for it, which holds unless the options choose another.
+    func shaped(_ shape: ErrorShape) -> APIFailure {
+        var failure = self
+        failure.ownShape = shape
+        return failure
     }
 
     /// A parameter whose value cannot be used; the message names it.
@@ -52,6 +61,7 @@ extension APIFailure {
     /// The answer that carries this failure.
     func answer(shape: ErrorShape, requestID: String, style: EscapeStyle, meta: [(StaticString, String)] = []) -> Answer
     {
+        let shape = shape == .envelope ? ownShape ?? shape : shape
         var answer = Answer(
             status: HTTPResponseStatus(statusCode: shape == .ok ? 200 : status),
             body: body(shape: shape, requestID: requestID, style: style, meta: meta)

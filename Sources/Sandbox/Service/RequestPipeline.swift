@@ -15,11 +15,12 @@ struct RequestPipeline: Sendable {
     /// Answers one request; throws only when the connection is gone or the sandbox is stopped.
     func answer(_ incoming: Incoming) async throws -> Answer {
         let options = service.options
-        let requestID = service.makeRequestID()
         let uri = incoming.head.uri
         let path = String(uri.prefix { $0 != "?" })
         let matches = Route.matches(path)
         let match = matches.first { $0.route.methods.contains(incoming.head.method.rawValue) }
+        let area = match?.route.area ?? .core
+        let requestID = service.makeRequestID(area)
         let decoded = Result { () throws(APIFailure) in
             try RequestParameters.decode(
                 queryString: uri.dropFirst(path.count + 1),
@@ -41,7 +42,7 @@ struct RequestPipeline: Sendable {
             requestID: requestID,
             scheduleID: parameters.text("schedule_id")
         )
-        request.number = service.record(request)
+        if area != .sandbox { request.number = service.record(request) }
         let exchange = Exchange(
             service: service,
             options: options,
@@ -52,6 +53,13 @@ struct RequestPipeline: Sendable {
             credential: Self.credential(incoming.head.headers, parameters)
         )
 
+        if area == .sandbox, let match {
+            do {
+                return try await match.route.handler(exchange)
+            } catch let failure as APIFailure {
+                return failure.answer(shape: .envelope, requestID: requestID, style: options.escapeStyle)
+            }
+        }
         var (headers, refusal) = service.admit()
         if options.latency > .zero {
             try await service.wait(until: options.now().addingTimeInterval(options.latency / .seconds(1)))
@@ -68,6 +76,7 @@ struct RequestPipeline: Sendable {
                 answer = try await match.route.handler(exchange)
                 let carriesRows = answer.carriesRows
                 if let fault = exchange.drawFault(carriesRows: carriesRows, where: \.damagesAnswer) {
+                    service.noteFault(fault, request: request.number)
                     answer = exchange.damage(answer, by: fault.kind)
                 }
             }
@@ -92,9 +101,13 @@ struct RequestPipeline: Sendable {
             throw APIFailure(401, "API_KEY_REQUIRED", "An API key is required.")
         }
         guard credential == exchange.options.apiKey else {
-            throw APIFailure(401, "API_KEY_INVALID", "The API key is not valid.")
+            // The warehouse takes what comes with Bearer for an access token.
+            let isToken = exchange.request.header("Authorization").first?.lowercased().hasPrefix("bearer ") ?? false
+            throw route.area == .warehouse && isToken
+                ? APIFailure(401, "ACCESS_TOKEN_INVALID", "The access token is not valid.")
+                : APIFailure(401, "API_KEY_INVALID", "The API key is not valid.")
         }
-        guard exchange.options.rejectsUnknownParameters else { return }
+        guard route.refusesUnknown || exchange.options.rejectsUnknownParameters else { return }
         let unknown = exchange.parameters.values.keys.filter { !route.parameters.contains($0) }.sorted()
         if let name = unknown.first { throw .invalid(name, "this parameter is not known.") }
     }

@@ -9,14 +9,74 @@ struct Route: Sendable {
     let parameters: Set<String>
     let phase: @Sendable (RequestParameters) -> Fault.Phase
     let handler: @Sendable (Exchange) async throws -> Answer
+    /// Unknown parameters are refused whatever the options say; queries ignore them.
+    var refusesUnknown = false
+    /// Which part of the service it belongs to.
+    var area = Area.core
+
+    /// The parts of the service, as far as they differ in more than their endpoints.
+    enum Area: Sendable {
+        case core
+        /// Transfers and backfills, whose request ids look different.
+        case warehouse
+        /// The sandbox's own pages: no key, no limits, no faults, no log.
+        case sandbox
+    }
 
     /// Queries and discovery are served under three prefixes (Supermetrics API: hosts and routing), longest first.
     static let queryPrefixes = ["/enterprise/v2", "/v2", ""]
 
-    /// Every endpoint.
+    /// The warehouse is served below `/v1`, and without it as a client with one base URL for everything asks.
+    static let warehousePrefixes = ["/v1", ""]
+
+    /// Every endpoint; where two fit, the first one counts.
     ///
     /// A further group is a file with its own list, and its name here.
-    static let all: [Route] = QueryEndpoints.routes + DiscoveryEndpoints.routes
+    static let all: [Route] =
+        QueryEndpoints.routes + DiscoveryEndpoints.routes + LoginLinkEndpoints.routes + LoginEndpoints.routes
+        + TeamEndpoints.routes + ConnectorEndpoints.routes + TransferEndpoints.routes + BackfillEndpoints.routes
+        + SandboxEndpoints.routes
+
+    /// An endpoint that is not a query: strict about its parameters.
+    static func strict(
+        _ method: String,
+        _ path: String,
+        prefixes: [String] = [""],
+        parameters: Set<String> = [],
+        phase: Fault.Phase = .discovery,
+        area: Area = .core,
+        handler: @escaping @Sendable (Exchange) async throws -> Answer
+    ) -> Route {
+        Route(
+            methods: [method],
+            path: path,
+            prefixes: prefixes,
+            parameters: parameters.union(["api_key", "pretty"]),
+            phase: { _ in phase },
+            handler: handler,
+            refusesUnknown: true,
+            area: area
+        )
+    }
+
+    /// An endpoint of the warehouse.
+    static func warehouse(
+        _ method: String,
+        _ path: String,
+        parameters: Set<String> = [],
+        phase: Fault.Phase = .watch,
+        handler: @escaping @Sendable (Exchange) async throws -> Answer
+    ) -> Route {
+        strict(
+            method,
+            path,
+            prefixes: warehousePrefixes,
+            parameters: parameters,
+            phase: phase,
+            area: .warehouse,
+            handler: handler
+        )
+    }
 
     struct Match: Sendable {
         var route: Route

@@ -9,11 +9,15 @@ final class SandboxService: Sendable {
     private struct State {
         var options: SandboxOptions
         var queries = QueryTable()
+        var backfills = BackfillTable()
+        var logins = LoginTable()
+        var connectors = [Connector.first]
         var pages = PageCache()
         var limits = RateLimits()
         var faults = FaultDeck()
         var log = RequestLog()
         var requestCount = 0
+        var createdCount: UInt64 = 0
         var faultChoice: (@Sendable (RecordedRequest) -> Fault.Kind?)?
     }
 
@@ -32,21 +36,29 @@ final class SandboxService: Sendable {
 
     func update(_ change: (inout SandboxOptions) -> Void) {
         state.withLock { state in
+            state.backfills.advance(to: state.options.now(), state.options)
             let faults = state.options.faults
             change(&state.options)
             if state.options.faults != faults { state.faults.reset() }
         }
     }
 
-    /// A new request id: 32 characters, the same for the same seed and order of requests.
-    func makeRequestID() -> String {
-        state.withLock { state in
+    /// A new request id, the same for the same seed and order of requests: 32 hexadecimal digits, in upper case and
+    /// with dashes in the warehouse.
+    func makeRequestID(_ area: Route.Area) -> String {
+        let (seed, count) = state.withLock { state in
             state.requestCount += 1
-            let words = [mix(state.options.seed, UInt64(state.requestCount)), UInt64(state.requestCount)]
-            return words.map { word in
-                let digits = String(word, radix: 16)
-                return String(repeating: "0", count: 16 - digits.utf8.count) + digits
-            }.joined()
+            return (state.options.seed, UInt64(state.requestCount))
+        }
+        return area == .warehouse
+            ? HexText.dashed(mix(seed, count), count) : HexText.word(mix(seed, count)) + HexText.word(count)
+    }
+
+    /// A number nobody else got, for what a request creates.
+    func makeNumber() -> UInt64 {
+        state.withLock { state in
+            state.createdCount += 1
+            return state.createdCount
         }
     }
 
@@ -114,6 +126,40 @@ final class SandboxService: Sendable {
     func withQueries<R>(_ body: (inout QueryTable, Date) -> R) -> R {
         state.withLock { body(&$0.queries, $0.options.now()) }
     }
+
+    // MARK: Logins and connectors
+
+    func withLogins<R>(_ body: (inout LoginTable, Date) -> R) -> R {
+        state.withLock { body(&$0.logins, $0.options.now()) }
+    }
+
+    func withConnectors<R>(_ body: (inout [Connector]) -> R) -> R { state.withLock { body(&$0.connectors) } }
+
+    // MARK: Backfills
+
+    /// Looks at the backfills, or changes them, as they are now.
+    func withBackfills<R>(_ body: (inout BackfillTable, Date) throws(APIFailure) -> R) throws(APIFailure) -> R {
+        try state.withLock { state throws(APIFailure) in
+            let now = state.options.now()
+            state.backfills.advance(to: now, state.options)
+            return try body(&state.backfills, now)
+        }
+    }
+
+    var backfillHistory: BackfillHistory {
+        state.withLock { state in
+            let now = state.options.now()
+            state.backfills.advance(to: now, state.options)
+            return state.backfills.history(now, state.options.backfills)
+        }
+    }
+
+    /// Records what was done to the answer of a create.
+    func noteFault(_ fault: Fault, request number: Int) {
+        state.withLock { $0.backfills.noteFault(fault, request: number) }
+    }
+
+    // MARK: Pages
 
     /// The `data` of a page, rendered on first use.
     func page(_ rows: Range<Int>, of entry: QueryTable.Entry) -> [ByteBuffer] {

@@ -1,11 +1,11 @@
-extension SupermetricsClient {
+extension APIClient {
     /// The accounts that queries can read.
-    public var accounts: Accounts { Accounts(executor: executor) }
+    public var accounts: Accounts<Self> { Accounts(runner: runner) }
 }
 
-/// The accounts endpoint.
-public struct Accounts: Sendable {
-    let executor: RequestExecutor
+/// The accounts of data sources (`/query/accounts`).
+public struct Accounts<Client: APIClient>: APIResource {
+    let runner: CallRunner
 
     /// Lists the accounts of a data source: `GET /query/accounts`.
     ///
@@ -14,35 +14,44 @@ public struct Accounts: Sendable {
     ///   - loginUsernames: only accounts of these logins; empty for all.
     ///   - cacheMinutes: the oldest cached list that will do, 60 to 1440; nil for the API's default.
     ///   - options: what this call does differently from the client.
-    /// - Returns: the accounts by login; none is an empty list.
-    /// - Throws: ``SupermetricsError``.
+    /// - Returns: the call; ``AccountList/accounts`` of its value has all accounts in one list.
     public func list(
         dsID: String,
         loginUsernames: [String] = [],
         cacheMinutes: Int? = nil,
         options: RequestOptions = RequestOptions()
-    ) async throws(SupermetricsError) -> AccountList {
-        if let cacheMinutes, !(60...1440 ~= cacheMinutes) {
-            throw SupermetricsError(
-                .client,
-                "cache_minutes is \(cacheMinutes)",
-                advice: "for accounts it is 60 to 1440, unlike for queries"
-            )
+    ) -> Call<AccountList, Client> {
+        call { () throws(SupermetricsError) in
+            let json = try DiscoveryQuery.json(dsID, loginUsernames, cacheMinutes)
+            return .get("/query/accounts", json: json, options: options)
+        } decode: { raw throws(ModelError) in
+            AccountList(logins: try raw.models())
         }
+    }
+}
+
+/// What asking for accounts, segments and fields has in common.
+enum DiscoveryQuery {
+    static func json(
+        _ dsID: String,
+        _ loginUsernames: [String],
+        _ cacheMinutes: Int?,
+        accounts: [String] = []
+    ) throws(SupermetricsError) -> JSONObject {
+        try Check.text(dsID, "ds_id", atMost: 50)
+        for username in loginUsernames { try Check.text(username, "ds_users", atMost: 255) }
+        // Unlike for queries, which take 0.
+        try Check.range(cacheMinutes, "cache_minutes", 60...1440)
         var json: JSONObject = ["ds_id": .string(dsID)]
+        if !accounts.isEmpty { json["ds_accounts"] = .array(accounts.map(JSONValue.string)) }
         if !loginUsernames.isEmpty { json["ds_users"] = .array(loginUsernames.map(JSONValue.string)) }
         json["cache_minutes"] = cacheMinutes.map { .number(JSONNumber($0)) }
-        let answer = try await executor.json(.get("/query/accounts", json: json, options: options))
-        return try answer.read { object throws(ModelError) in
-            AccountList(requestID: answer.requestID, logins: try object.list("data"))
-        }
+        return json
     }
 }
 
 /// The accounts of a data source, by the login that gives access to them.
 public struct AccountList: Sendable, Hashable {
-    /// The API's id of the exchange.
-    public let requestID: String?
     /// The logins, in the API's order.
     public let logins: [AccountLogin]
 
@@ -51,40 +60,45 @@ public struct AccountList: Sendable, Hashable {
 }
 
 /// One login and the accounts it reaches.
-public struct AccountLogin: Sendable, Hashable, APIModel {
-    /// The login's user name, as `ds_user` takes it.
-    public let username: String?
-    /// The login's name for people.
-    public let displayName: String?
-    /// When the list was fetched from the data source, in ISO 8601.
-    public let cacheTime: String?
+public struct AccountLogin: APIModel {
+    /// The object as the API wrote it.
+    public let json: JSONObject
     /// The accounts.
     public let accounts: [Account]
 
-    init(_ object: JSONObject) throws(ModelError) {
-        username = object.text("ds_user")
-        displayName = object.text("display_name")
-        cacheTime = object.text("cache_time")
-        var accounts: [Account] = try object.list("accounts")
-        for index in accounts.indices { accounts[index].loginUsername = username }
+    /// Reads a login of the accounts endpoint.
+    public init(json: JSONObject) throws(ModelError) {
+        self.json = json
+        var accounts: [Account] = try json.list("accounts")
+        for index in accounts.indices { accounts[index].loginUsername = json.text("ds_user") }
         self.accounts = accounts
     }
+
+    /// The login's user name, as `ds_user` takes it.
+    public var username: String? { json.text("ds_user") }
+    /// The login's name for people.
+    public var displayName: String? { json.text("display_name") }
+    /// When the list was fetched from the data source.
+    public var cacheTime: APITime? { json.time("cache_time") }
 }
 
 /// One account of a data source.
-public struct Account: Sendable, Hashable, APIModel {
+public struct Account: APIModel {
+    /// The object as the API wrote it.
+    public let json: JSONObject
     /// The id, as `ds_accounts` takes it.
     public let id: String
-    /// The name for people.
-    public let name: String?
-    /// The group it is shown under; nil when there is none.
-    public let groupName: String?
-    /// The user name of the login that reaches it.
+    /// The user name of the login that reaches it; nil where one login was asked for.
     public internal(set) var loginUsername: String?
 
-    init(_ object: JSONObject) throws(ModelError) {
-        id = try object.requiredText("account_id")
-        name = object.text("account_name") ?? object.text("name")
-        groupName = (object.text("group_name") ?? object.text("group")).flatMap { $0.isEmpty ? nil : $0 }
+    /// Reads an account of the API.
+    public init(json: JSONObject) throws(ModelError) {
+        self.json = json
+        id = try json.requiredText("account_id")
     }
+
+    /// The name for people.
+    public var name: String? { json.text("account_name", "name") }
+    /// The group it is shown under; nil when there is none.
+    public var groupName: String? { json.text("group_name", "group").flatMap { $0.isEmpty ? nil : $0 } }
 }

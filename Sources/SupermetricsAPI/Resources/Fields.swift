@@ -1,11 +1,11 @@
-extension SupermetricsClient {
+extension APIClient {
     /// The fields that queries can ask for.
-    public var fields: Fields { Fields(executor: executor) }
+    public var fields: Fields<Self> { Fields(runner: runner) }
 }
 
-/// The fields endpoint.
-public struct Fields: Sendable {
-    let executor: RequestExecutor
+/// The fields of data sources (`/query/fields`).
+public struct Fields<Client: APIClient>: APIResource {
+    let runner: CallRunner
 
     /// Lists the fields of a data source: `GET /query/fields`.
     ///
@@ -15,62 +15,66 @@ public struct Fields: Sendable {
     ///   - accounts: accounts whose custom fields are wanted too; then `loginUsernames` is needed.
     ///   - loginUsernames: the logins that reach those accounts.
     ///   - options: what this call does differently from the client.
-    /// - Returns: the fields.
-    /// - Throws: ``SupermetricsError``.
+    /// - Returns: the call.
     public func list(
         dsID: String,
         accounts: [String] = [],
         loginUsernames: [String] = [],
         options: RequestOptions = RequestOptions()
-    ) async throws(SupermetricsError) -> FieldList {
-        guard accounts.isEmpty || !loginUsernames.isEmpty else {
-            throw SupermetricsError(.client, "fields of accounts need the logins that reach them (ds_users)")
-        }
-        var json: JSONObject = ["ds_id": .string(dsID)]
-        if !accounts.isEmpty { json["ds_accounts"] = .array(accounts.map(JSONValue.string)) }
-        if !loginUsernames.isEmpty { json["ds_users"] = .array(loginUsernames.map(JSONValue.string)) }
-        let answer = try await executor.json(.get("/query/fields", json: json, options: options))
-        return try answer.read { object throws(ModelError) in
-            FieldList(requestID: answer.requestID, fields: try object.list("data"))
+    ) -> Call<[Field], Client> {
+        call { () throws(SupermetricsError) in
+            guard accounts.isEmpty || !loginUsernames.isEmpty else {
+                throw Check.refusal("fields of accounts need the logins that reach them", "give ds_users")
+            }
+            let json = try DiscoveryQuery.json(dsID, loginUsernames, nil, accounts: accounts)
+            return .get("/query/fields", json: json, options: options)
+        } decode: { raw throws(ModelError) in
+            try raw.models()
         }
     }
-}
-
-/// The fields of a data source.
-public struct FieldList: Sendable, Hashable {
-    /// The API's id of the exchange.
-    public let requestID: String?
-    /// The fields, in the API's order.
-    public let fields: [Field]
 }
 
 /// One field of a data source.
-public struct Field: Sendable, Hashable, APIModel {
+public struct Field: APIModel {
+    /// The object as the API wrote it.
+    public let json: JSONObject
     /// The id, as a query's `fields` takes it.
     public let id: String
-    /// The name for people.
-    public let name: String?
-    /// `dim` for a dimension, `met` for a metric.
-    public let fieldType: String?
-    /// The API's type, for example `string.time.date`; a hint only.
-    public let dataType: String?
-    /// What it means.
-    public let summary: String?
-    /// The group it is shown under.
-    public let groupName: String?
-    /// Whether filters may use it.
-    public let isFilterable: Bool?
-    /// Whether it must not be summed over days or accounts; metrics only.
-    public let isNonAggregatable: Bool?
 
-    init(_ object: JSONObject) throws(ModelError) {
-        id = try object.requiredText("field_id")
-        name = object.text("field_name")
-        fieldType = object.text("field_type")
-        dataType = object.text("data_type")
-        summary = object.text("description")
-        groupName = object.text("group_name")
-        isFilterable = object["is_filterable"]?.boolValue
-        isNonAggregatable = object["is_non_aggregatable"]?.boolValue
+    /// Reads a field of the API.
+    public init(json: JSONObject) throws(ModelError) {
+        self.json = json
+        id = try json.requiredText("field_id")
     }
+
+    /// The name for people.
+    public var name: String? { json.text("field_name") }
+    /// `dim` for a dimension, `met` for a metric.
+    public var fieldType: FieldType? { json.word("field_type") }
+    /// The API's type, for example `string.time.date`; a hint only.
+    public var dataType: String? { json.text("data_type") }
+    /// What it means: `description`.
+    public var summary: String? { json.text("description") }
+    /// The group it is shown under.
+    public var groupName: String? { json.text("group_name") }
+    /// Whether filters may use it.
+    public var isFilterable: Bool? { json.bool("is_filterable") }
+    /// Whether it must not be summed over days or accounts; metrics only.
+    public var isNonAggregatable: Bool? { json.bool("is_non_aggregatable") }
+}
+
+/// Whether a field is a dimension or a metric.
+public struct FieldType: OpenWord {
+    /// The word as the API wrote it.
+    public let rawValue: String
+
+    /// A type by its word.
+    public init(rawValue: String) {
+        self.rawValue = rawValue
+    }
+
+    /// It says what a row is about.
+    public static let dimension = FieldType(rawValue: "dim")
+    /// It says how much.
+    public static let metric = FieldType(rawValue: "met")
 }

@@ -1,15 +1,168 @@
-extension SupermetricsClient {
-    /// Queries: submit, look, fetch.
-    public var queries: Queries { Queries(executor: executor) }
+extension APIClient {
+    /// Queries: run them, wait for them, read their rows.
+    public var queries: Queries<Self> { Queries(runner: runner) }
 }
 
-/// The query endpoints; the streamed calls leave the reading of rows to their caller.
-public struct Queries: Sendable {
-    let executor: RequestExecutor
+/// The query endpoints (`/query/…`).
+///
+/// A query runs on the server: the answer to its submission is the result where that is quick, else the handle of a
+/// running query (API reference, "Asynchronous queries"). ``executeAndWait(_:control:options:)`` and
+/// ``pages(_:rowsPerPage:control:options:)`` do the waiting.
+public struct Queries<Client: APIClient>: APIResource {
+    let runner: CallRunner
 
-    /// Rows that one call of ``results(of:offset:limit:options:)`` may ask for.
-    public static let maximumPageRows = 100_000
+    /// Rows that one page of a result may have.
+    public static var maximumPageRows: Int { 100_000 }
 
+    /// Runs a query and takes the answer as it comes: the result, or the handle of a running query.
+    ///
+    /// - Parameters:
+    ///   - query: the query.
+    ///   - control: keys that govern the run; they win over the query's own.
+    ///   - options: what this call does differently from the client.
+    /// - Returns: the call; its value has ``DataResponse/data`` where the query is done.
+    public func execute(
+        _ query: DataQuery,
+        control: QueryControl = QueryControl(),
+        options: RequestOptions = RequestOptions()
+    ) -> Call<DataResponse, Client> {
+        call { () throws(SupermetricsError) in
+            try submission(query, control, options)
+        } decode: { raw throws(ModelError) in
+            try DataResponse(raw)
+        }
+    }
+
+    /// Looks at a query: its result when it is done.
+    ///
+    /// - Parameters:
+    ///   - id: the query's `schedule_id`, or the `request_id` of the answer to ``execute(_:control:options:)``.
+    ///   - options: what this call does differently from the client.
+    /// - Returns: the call; its value has ``DataResponse/data`` where the query is done.
+    public func getResults(id: String, options: RequestOptions = RequestOptions()) -> Call<DataResponse, Client> {
+        call { () throws(SupermetricsError) in
+            try Check.text(id, "query_id", atMost: 255)
+            return .data("/query/data/json", ["ds_id": "", "schedule_id": .string(id)], options)
+        } decode: { raw throws(ModelError) in
+            try DataResponse(raw)
+        }
+    }
+
+    /// Looks at a query without fetching its rows but the first: `GET /query/status`.
+    ///
+    /// - Parameters:
+    ///   - scheduleID: the query's `schedule_id`.
+    ///   - options: what this call does differently from the client.
+    /// - Returns: the call; an error with ``SupermetricsError/isResultGone`` where the API does not know the query.
+    public func getStatus(
+        scheduleID: String,
+        options: RequestOptions = RequestOptions()
+    ) -> Call<DataResponse, Client> {
+        call { () throws(SupermetricsError) in
+            try Check.text(scheduleID, "schedule_id", atMost: 255)
+            return .data("/query/status", ["schedule_id": .string(scheduleID)], 0..<1, options)
+        } decode: { raw throws(ModelError) in
+            try DataResponse(raw)
+        }
+    }
+
+    /// Runs a query and waits for its whole result, up to the client's query timeout.
+    ///
+    /// The query is submitted to run in the background. Cancelling the task stops the waiting, not the query: the API
+    /// has no call for that.
+    /// - Parameters:
+    ///   - query: the query.
+    ///   - control: keys that govern the run; `syncTimeout` is 0 unless set here or in the query.
+    ///   - options: what each request does differently from the client.
+    /// - Returns: the call; an error of kind `client` where the result has more pages than one answer holds.
+    public func executeAndWait(
+        _ query: DataQuery,
+        control: QueryControl = QueryControl(),
+        options: RequestOptions = RequestOptions()
+    ) -> Call<DataResponse, Client> {
+        let scheduleID = control.scheduleID ?? query.scheduleID
+        return Call(runner) { () throws(SupermetricsError) in
+            try submission(query, control.inBackground(query), options)
+        } perform: { (executor, request) async throws(SupermetricsError) in
+            var run = QueryRun(executor, scheduleID: scheduleID, options)
+            let response = try await run.result(of: request)
+            guard !response.value.hasMore else {
+                throw SupermetricsError(.client, "the result has more than one page", advice: "read it with pages")
+            }
+            return response
+        }
+    }
+
+    /// Runs a query, waits for it and reads its rows page by page, holding one page at a time.
+    ///
+    /// The row of display names is left out (`settings.no_headers`), since it would repeat on every page. A query that
+    /// pivots has its column names nowhere else: read it with ``executeAndWait(_:control:options:)``.
+    /// - Parameters:
+    ///   - query: the query; its own offsets are replaced.
+    ///   - rowsPerPage: the most rows of a page, 1 to ``maximumPageRows``.
+    ///   - control: keys that govern the run; `syncTimeout` is 0 unless set here or in the query.
+    ///   - options: what each request does differently from the client.
+    /// - Returns: the pages; nothing is sent before the first is asked for.
+    public func pages(
+        _ query: DataQuery,
+        rowsPerPage: Int = 10_000,
+        control: QueryControl = QueryControl(),
+        options: RequestOptions = RequestOptions()
+    ) -> QueryPages<Client> {
+        var paged = control.inBackground(query)
+        (paged.offsetStart, paged.offsetEnd, paged.noHeaders) = (0, max(1, rowsPerPage) - 1, true)
+        let submission = Result { () throws(SupermetricsError) in
+            try Check.range(rowsPerPage, "rowsPerPage", 1...Self.maximumPageRows)
+            return try self.submission(query, paged, options)
+        }
+        return QueryPages(
+            runner: runner,
+            submission: submission,
+            scheduleID: control.scheduleID ?? query.scheduleID,
+            rowsPerPage: max(1, rowsPerPage),
+            options: options
+        )
+    }
+
+    /// Reads the rows of a query submitted before, page by page; it is waited for where it still runs.
+    ///
+    /// A query that was submitted without `settings.no_headers` has its row of display names on every page.
+    /// - Parameters:
+    ///   - scheduleID: the query's `schedule_id`.
+    ///   - rowsPerPage: the most rows of a page, 1 to ``maximumPageRows``.
+    ///   - options: what each request does differently from the client.
+    /// - Returns: the pages; an error with ``SupermetricsError/isResultGone`` where the API does not know the query.
+    public func pages(
+        scheduleID: String,
+        rowsPerPage: Int = 10_000,
+        options: RequestOptions = RequestOptions()
+    ) -> QueryPages<Client> {
+        let look = Result { () throws(SupermetricsError) in
+            try Check.text(scheduleID, "schedule_id", atMost: 255)
+            try Check.range(rowsPerPage, "rowsPerPage", 1...Self.maximumPageRows)
+            return APIRequest.data("/query/status", ["schedule_id": .string(scheduleID)], 0..<rowsPerPage, options)
+        }
+        return QueryPages(
+            runner: runner,
+            submission: look,
+            scheduleID: scheduleID,
+            rowsPerPage: max(1, rowsPerPage),
+            options: options
+        )
+    }
+
+    private func submission(
+        _ query: DataQuery,
+        _ control: QueryControl,
+        _ options: RequestOptions
+    ) throws(SupermetricsError) -> APIRequest {
+        let request = try APIRequest.submission(query.parameters, control, options)
+        try DataQuery(control.applied(to: query.parameters)).check()
+        return request
+    }
+}
+
+extension Queries where Client == SupermetricsClient {
     /// Runs a query: `POST /query/data/json`.
     ///
     /// The answer is either the result or, with HTTP 202 or a pending `status_code`, the handle of a running query.
@@ -24,7 +177,7 @@ public struct Queries: Sendable {
         control: QueryControl = QueryControl(),
         options: RequestOptions = RequestOptions()
     ) async throws(SupermetricsError) -> StreamedResponse {
-        try await executor.stream(submission(query, control, options))
+        try await runner.executor.stream(.submission(query, control, options))
     }
 
     /// Looks at a running query: `GET /query/status`.
@@ -46,7 +199,7 @@ public struct Queries: Sendable {
         var json: JSONObject = ["schedule_id": .string(scheduleID)]
         json["offset_start"] = offsetStart.map { .number(JSONNumber($0)) }
         json["offset_end"] = offsetEnd.map { .number(JSONNumber($0)) }
-        return try await executor.stream(dataRequest("/query/status", json, options))
+        return try await runner.executor.stream(.data("/query/status", json, options))
     }
 
     /// Fetches rows of a finished query: `GET /query/results`.
@@ -61,7 +214,7 @@ public struct Queries: Sendable {
     public func results(
         of scheduleID: String,
         offset: Int = 0,
-        limit: Int = Queries.maximumPageRows,
+        limit: Int = maximumPageRows,
         options: RequestOptions = RequestOptions()
     ) async throws(SupermetricsError) -> StreamedResponse {
         guard offset >= 0, 1...Self.maximumPageRows ~= limit else {
@@ -71,7 +224,7 @@ public struct Queries: Sendable {
             "schedule_id": .string(scheduleID), "offset": .number(JSONNumber(offset)),
             "limit": .number(JSONNumber(limit)),
         ]
-        return try await executor.stream(dataRequest("/query/results", json, options))
+        return try await runner.executor.stream(.data("/query/results", json, options))
     }
 
     /// Looks at a running query the way the Python SDK does: `GET /query/data/json` with an empty `ds_id`.
@@ -85,12 +238,14 @@ public struct Queries: Sendable {
         _ id: String,
         options: RequestOptions = RequestOptions()
     ) async throws(SupermetricsError) -> StreamedResponse {
-        try await executor.stream(
-            dataRequest("/query/data/json", ["ds_id": "", "schedule_id": .string(id)], options)
+        try await runner.executor.stream(
+            .data("/query/data/json", ["ds_id": "", "schedule_id": .string(id)], options)
         )
     }
+}
 
-    func submission(
+extension APIRequest {
+    static func submission(
         _ query: JSONObject,
         _ control: QueryControl,
         _ options: RequestOptions
@@ -113,12 +268,6 @@ public struct Queries: Sendable {
             options: options
         )
     }
-
-    func dataRequest(_ path: APIPath, _ json: JSONObject, _ options: RequestOptions) -> APIRequest {
-        var request = APIRequest.get(path, json: json, options: options)
-        request.profile = .data(serverWait: .zero)
-        return request
-    }
 }
 
 /// Keys of a query object that say how it is run rather than what it asks for; nil leaves the query's own.
@@ -140,6 +289,13 @@ public struct QueryControl: Sendable, Hashable {
 
     /// No key set.
     public init() {}
+
+    /// The same with a submission that does not wait, unless one of the two says otherwise.
+    func inBackground(_ query: DataQuery) -> QueryControl {
+        var control = self
+        if syncTimeout == nil, query.syncTimeout == nil { control.syncTimeout = 0 }
+        return control
+    }
 
     func applied(to query: JSONObject) throws(SupermetricsError) -> JSONObject {
         var query = query
@@ -164,14 +320,6 @@ public struct QueryControl: Sendable, Hashable {
     }
 
     private static func isScheduleID(_ text: String) -> Bool {
-        1...50 ~= text.utf8.count
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
+        1...50 ~= text.utf8.count && text.utf8.allSatisfy(Check.isIDCharacter)
     }
 }

@@ -21,17 +21,8 @@ enum HTTPDate {
             0...23 ~= clock[0], 0...59 ~= clock[1], 0...60 ~= clock[2], 0...9999 ~= year
         else { return nil }
         if year < 100 { year += year < 70 ? 2000 : 1900 }
-        let seconds = daysSince1970(year, month, day) * 86_400 + clock[0] * 3600 + clock[1] * 60 + clock[2]
+        let seconds = CalendarDay.number(year, month, day) * 86_400 + clock[0] * 3600 + clock[1] * 60 + clock[2]
         return Date(timeIntervalSince1970: Double(seconds))
-    }
-
-    /// Howard Hinnant's `days_from_civil`: the proleptic Gregorian calendar in integer arithmetic.
-    private static func daysSince1970(_ year: Int, _ month: Int, _ day: Int) -> Int {
-        let year = month <= 2 ? year - 1 : year
-        let era = year / 400
-        let yearOfEra = year - era * 400
-        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
     }
 }
 

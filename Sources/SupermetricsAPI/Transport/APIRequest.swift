@@ -52,15 +52,21 @@ struct APIRequest: Sendable {
     var method: Method
     var path: APIPath
     var query: [(name: String, value: String)] = []
+    /// Fields that belong to the call itself.
+    var headers = HeaderFields()
     var body: Body?
     var profile: Profile = .control
     /// Whether sending it twice does no harm.
     var isRepeatable: Bool
     var options: RequestOptions
 
+    /// A request that only reads, its parameters as one `json=` object ("Request encoding": repeated keys are unsafe).
     static func get(_ path: APIPath, json: JSONObject? = nil, options: RequestOptions) -> APIRequest {
-        let query = json.map { [(name: "json", value: JSONValue.object($0).description)] } ?? []
-        return APIRequest(method: .get, path: path, query: query, isRepeatable: true, options: options)
+        get(path, query: json.map { [(name: "json", value: JSONValue.object($0).description)] } ?? [], options: options)
+    }
+
+    static func get(_ path: APIPath, query: [(name: String, value: String)], options: RequestOptions) -> APIRequest {
+        APIRequest(method: .get, path: path, query: query, isRepeatable: true, options: options)
     }
 
     static func write(

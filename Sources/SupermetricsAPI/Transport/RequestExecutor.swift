@@ -7,12 +7,12 @@ import Synchronization
 final class RequestExecutor: Sendable {
     let configuration: SupermetricsClient.Configuration
     private let http: HTTPClient
-    private let router: Router
+    let router: Router
     private let tokens: TokenSource
     private let rate: RateLimiter
     private let policy: RetryPolicy
-    private let customHeaders: HeaderFields
-    private let compression = CompressionPreference()
+    let customHeaders: HeaderFields
+    let compression = CompressionPreference()
     /// Whether this client ever got an answer; until then nobody may be there, and waiting long for it tells nothing.
     private let wasAnswered = Atomic(false)
     /// Attempts to reach an address that never answered.
@@ -39,10 +39,10 @@ final class RequestExecutor: Sendable {
     /// A request and all of its answer, as JSON.
     ///
     /// - Returns: the answer, `null` for an empty body.
-    func json(_ request: APIRequest) async throws(SupermetricsError) -> JSONAnswer {
+    func json(_ request: APIRequest) async throws(SupermetricsError) -> RawResponse {
         try await perform(request) { (response) async throws(SupermetricsError) in
             let bytes = try await response.body.collect()
-            guard !bytes.isEmpty else { return JSONAnswer(value: .null, response: response) }
+            guard !bytes.isEmpty else { return RawResponse(body: [], json: .null, head: response) }
             let value: JSONValue
             do {
                 value = try JSONValue(parsing: bytes)
@@ -50,7 +50,7 @@ final class RequestExecutor: Sendable {
                 throw response.violation("the answer is not JSON: \(error)", isTransient: true)
             }
             if let error = value["error"], !error.isNull { throw response.error(decoding: bytes) }
-            return JSONAnswer(value: value, response: response)
+            return RawResponse(body: bytes, json: value, head: response)
         }
     }
 
@@ -202,18 +202,25 @@ final class RequestExecutor: Sendable {
         }
     }
 
+    /// The fields this client sets by itself, the credential's apart.
+    func ownHeaders(for request: APIRequest, compressed: Bool) -> HeaderFields {
+        var headers: HeaderFields = [
+            "User-Agent": configuration.userAgent, "Accept": "application/json",
+            "Accept-Encoding": compressed ? "gzip, deflate" : "identity",
+        ]
+        headers["Content-Type"] = request.encodedBody?.contentType
+        return headers
+    }
+
     private func httpRequest(
         _ request: APIRequest,
         _ authorization: String,
         _ context: RequestContext
     ) throws(SupermetricsError) -> HTTPClient.Request {
         let body = request.encodedBody
-        var headers: HeaderFields = [
-            "User-Agent": configuration.userAgent, "Accept": "application/json",
-            "Accept-Encoding": context.acceptsCompression ? "gzip, deflate" : "identity",
-        ]
-        headers["Content-Type"] = body?.contentType
+        var headers = ownHeaders(for: request, compressed: context.acceptsCompression)
         headers.override(with: customHeaders)
+        headers.override(with: request.headers)
         headers["Authorization"] = authorization
         headers.override(with: request.options.headers)
         do {
@@ -230,12 +237,6 @@ final class RequestExecutor: Sendable {
 
     /// How much of an error's body is read.
     private static let errorBodyLimit = 64 << 10
-}
-
-/// A small answer read whole.
-struct JSONAnswer: Sendable {
-    let value: JSONValue
-    let response: StreamedResponse
 }
 
 extension RequestExecutor: CustomReflectable {

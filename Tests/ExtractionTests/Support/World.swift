@@ -92,7 +92,7 @@ struct World {
         object["ds_accounts"] = query["ds_accounts"] ?? .array(part.accounts.map { .string($0) })
         var control = QueryControl()
         control.noHeaders = true
-        return try await client.queries.execute(object, control: control).rows
+        return try await client.queries.execute(DataQuery(object), control: control).value.rows
     }
 
     /// What the requests so far were for.
