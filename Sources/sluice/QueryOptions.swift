@@ -52,10 +52,9 @@ struct QueryOptions: ParsableArguments {
     )
     var file: String?
 
-    /// Adds the query to `flags`, the file first so that flags win.
-    func add(to flags: inout ExportFlags) throws {
-        if let file { flags.addQuery(json: try Self.read(file), source: file == "-" ? "standard input" : file) }
-        let members: [(String, String?, String)] = [
+    /// The members of the query that have a flag.
+    var members: [(name: String, text: String?, flag: String)] {
+        [
             ("ds_id", dsID, "--ds-id"), ("ds_accounts", dsAccounts, "--ds-accounts"),
             ("ds_segments", dsSegments, "--ds-segments"), ("ds_user", dsUser, "--ds-user"),
             ("fields", fields, "--fields"), ("start_date", startDate, "--start-date"),
@@ -64,13 +63,18 @@ struct QueryOptions: ParsableArguments {
             ("max_rows", maxRows.map(String.init), "--max-rows"),
             ("cache_minutes", cacheMinutes.map(String.init), "--cache-minutes"),
         ]
+    }
+
+    /// Adds the query to `flags`, the file first so that flags win.
+    func add(to flags: inout ExportFlags) throws {
+        if let file { flags.addQuery(json: try Self.read(file), source: file == "-" ? "standard input" : file) }
         for (name, text, flag) in members {
             if let text { flags.setQuery(name, text, flag: flag) }
         }
         for setting in setting { flags.addSetting(setting, flag: "--setting") }
     }
 
-    private static func read(_ path: String) throws -> String {
+    static func read(_ path: String) throws -> String {
         let data =
             path == "-"
             ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: path)

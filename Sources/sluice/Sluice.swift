@@ -18,6 +18,16 @@ import Foundation
         subcommands: [
             DemoCommand.self, ExportCommand.self, RunCommand.self, PlanCommand.self, CheckCommand.self,
             SandboxCommand.self,
+        ],
+        groupedSubcommands: [
+            CommandGroup(
+                name: "API",
+                subcommands: [
+                    QueriesCommand.self, AccountsCommand.self, FieldsCommand.self, SegmentsCommand.self,
+                    LoginsCommand.self, LoginLinksCommand.self, DataSourcesCommand.self, TeamsCommand.self,
+                    ConnectorsCommand.self, ConnectionsCommand.self, TransfersCommand.self, BackfillCommand.self,
+                ]
+            )
         ]
     )
 

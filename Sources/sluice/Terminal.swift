@@ -8,6 +8,9 @@ enum Terminal {
     /// Whether standard output is a terminal.
     static var hasOutputTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
+    /// Whether standard input is a terminal, where somebody may answer.
+    static var hasInputTerminal: Bool { isatty(STDIN_FILENO) == 1 }
+
     /// Columns of the terminal on standard error; 100 where it does not say.
     static var width: Int {
         var size = winsize()

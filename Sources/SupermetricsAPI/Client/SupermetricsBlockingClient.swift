@@ -53,6 +53,11 @@ public final class SupermetricsBlockingClient: APIClient {
     }
 }
 
+extension SupermetricsBlockingClient: CustomReflectable {
+    /// A mirror without children: the HTTP library's own state leads to header fields of running requests.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 /// Opens a blocking client, runs `body` with it, and closes its connections on every path.
 ///
 /// - Parameters:

@@ -1,0 +1,129 @@
+import ArgumentParser
+import Foundation
+import Jobs
+import SupermetricsAPI
+
+/// Flags of every command that makes one call of the API and shows what came of it.
+struct CallOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Form of the output; by default a table on a terminal and JSON elsewhere.",
+            valueName: "format"
+        )
+    )
+    var output: OutputFormat?
+
+    @Flag(help: "Print the request, without the key, and send nothing.")
+    var dryRun = false
+
+    @OptionGroup(title: "API") var connection: ConnectionOptions
+
+    /// The longest wait the API may ask for; a person is better told of a longer one.
+    private static let longestWait: Duration = .seconds(60)
+
+    /// The team, from the flag or the environment.
+    func teamID() throws -> Int {
+        let variable = ProcessInfo.processInfo.environment["SUPERMETRICS_TEAM_ID"]
+        guard let text = connection.team ?? variable, !text.isEmpty else {
+            throw CommandFailure(.usage, "no team; use --team ID or set SUPERMETRICS_TEAM_ID")
+        }
+        guard let id = Int(text) else {
+            throw CommandFailure(.usage, "the team '\(text)' is no whole number; see --team")
+        }
+        return id
+    }
+
+    /// Makes a call and writes its value, or the request where only that is wanted.
+    ///
+    /// - Parameters:
+    ///   - question: what is asked before the call where it changes the account; nil for calls that do not.
+    ///   - call: makes the call.
+    ///   - shown: what is written of its value.
+    /// - Throws: `CommandFailure`.
+    func run<Value>(
+        asking question: Question? = nil,
+        _ call: (SupermetricsClient) throws -> Call<Value, SupermetricsClient>,
+        shown: (Value) -> Shown
+    ) async throws {
+        try await withClient { client in
+            let call = try call(client)
+            guard !dryRun else { return Terminal.write("\(try call.preview)") }
+            // Mistakes are told before anybody is asked.
+            _ = try call.preview
+            try question?.ask()
+            Output(format: format).write(shown(try await call.value))
+        }
+    }
+
+    /// The form of the output.
+    var format: OutputFormat { output ?? (Terminal.hasOutputTerminal ? .table : .json) }
+
+    /// Opens a client by the flags, and turns what goes wrong into a failure of the command.
+    func withClient<R>(_ body: (SupermetricsClient) async throws -> R) async throws -> R {
+        let environment = ProcessInfo.processInfo.environment
+        let credential =
+            try dryRun ? connection.credentialIfNeeded(environment) : connection.credential(environment: environment)
+        var configuration = SupermetricsClient.Configuration(credential: credential)
+        configuration.baseURL =
+            connection.baseURL ?? environment["SUPERMETRICS_BASE_URL"] ?? configuration.baseURL
+        configuration.dtsBaseURL = connection.dtsBaseURL ?? environment["SUPERMETRICS_DTS_BASE_URL"]
+        configuration.longestRetryWait = Self.longestWait
+        configuration.onRetry = { error, wait in
+            guard wait >= .seconds(2) else { return }
+            Terminal.writeError("\(error.message); trying again in \(wait.components.seconds) s\n")
+        }
+        do {
+            return try await withSupermetricsClient(configuration, body)
+        } catch let error as ExitCode {
+            throw error
+        } catch {
+            throw CommandFailure(error)
+        }
+    }
+}
+
+/// What is asked before a call that changes the account.
+struct Question {
+    /// The question, without the answers to choose from.
+    var text: String
+    /// Whether the answer was given with the command.
+    var isAnswered: Bool
+
+    /// Asks on a terminal.
+    ///
+    /// - Throws: `CommandFailure` where the answer is no, or nobody is there to answer.
+    func ask() throws {
+        guard !isAnswered else { return }
+        guard Terminal.hasInputTerminal else {
+            throw CommandFailure(.usage, "\(text) Nobody is here to answer; add --yes to go ahead")
+        }
+        Terminal.writeError("\(text) [y/N] ")
+        guard ["y", "yes"].contains(readLine()?.lowercased() ?? "") else {
+            throw CommandFailure(.usage, "nothing was changed")
+        }
+    }
+}
+
+/// The flag of commands that change the account.
+struct ConfirmationOptions: ParsableArguments {
+    @Flag(help: "Go ahead without asking.")
+    var yes = false
+
+    /// What is asked unless `--yes` was given.
+    func question(_ text: String) -> Question { Question(text: text, isAnswered: yes) }
+}
+
+/// Reads what arguments stand for.
+enum Reading {
+    /// A day, `YYYY-MM-DD`.
+    static func day(_ text: String) throws -> CalendarDay {
+        guard let day = CalendarDay(text) else { throw ValidationError("'\(text)' is no day; write it YYYY-MM-DD") }
+        return day
+    }
+
+    /// One of a closed set of words, case aside.
+    static func word<Word: CaseIterable & RawRepresentable<String>>(_ text: String) throws -> Word {
+        if let word = Word.allCases.first(where: { $0.rawValue.lowercased() == text.lowercased() }) { return word }
+        throw ValidationError("'\(text)' is none of \(Word.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+}
