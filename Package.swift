@@ -41,6 +41,7 @@ let rooms = [
         rooms: ["PipelineCore", "ByteCodecs", "SupermetricsAPI"],
         tests: ["Sandbox"]
     ),
+    Room(name: "Backfill", rooms: ["SupermetricsAPI"], tests: ["Sandbox"]),
     Room(
         name: "Sandbox",
         products: nio + [nioCompression, crypto]
@@ -116,7 +117,7 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "CMalloc", "PipelineCore", "Extraction", "Conversion", "Jobs", "SupermetricsAPI", "Sandbox",
+                "CMalloc", "PipelineCore", "Extraction", "Conversion", "Jobs", "SupermetricsAPI", "Backfill", "Sandbox",
                 "FileLoading",
                 product("ArgumentParser", "swift-argument-parser"), product("Logging", "swift-log"),
             ] + sinks.map { .init(stringLiteral: $0.module) },
