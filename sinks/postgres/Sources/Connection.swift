@@ -204,7 +204,9 @@ actor Connection {
         let number = interrupter.begin()
         defer { interrupter.end() }
         let outcome = await withTaskCancellationHandler {
-            Result { () throws(DatabaseError) in try work(session) }
+            // A closure that has no use for its actor would run on the shared pool, and libpq block a thread of that.
+            preconditionIsolated()
+            return Result { () throws(DatabaseError) in try work(session) }
         } onCancel: {
             interrupter.interrupt(number)
         }

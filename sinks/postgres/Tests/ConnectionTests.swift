@@ -52,6 +52,29 @@ struct ConnectionTests {
         }
     }
 
+    @Test("holds no thread of the shared pool while it waits for a lock", .timeLimit(.minutes(1)))
+    func blocksAlone() async throws {
+        try await withDatabaseConnection { holder, database in
+            let count = ProcessInfo.processInfo.activeProcessorCount + 2
+            let target = try ConnectionTarget(database.url)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                try await holder.transaction {
+                    try await holder.query("SELECT pg_advisory_xact_lock(7)")
+                    for _ in 0..<count {
+                        group.addTask {
+                            try await Connection.withConnection(to: target) { waiting in
+                                _ = try await waiting.query("SELECT pg_advisory_xact_lock(7)")
+                            }
+                        }
+                    }
+                    let waiters = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                    while try await holder.query(waiters).first != "\(count)" { await Task.yield() }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
     @Test("keeps remarks of the server")
     func notices() async throws {
         try await withDatabaseConnection { connection, _ in
