@@ -74,9 +74,18 @@ final class Lease: Sendable {
         let leases = database.ledger("leases")
         let place = [database.table.schema, database.table.name, request.export.job, request.export.export]
         let isPlace = "table_schema = $1 AND table_name = $2 AND job = $3 AND export = $4"
+        try await connection.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [takingLock])
+        // A process that was suspended within a transaction still holds its row, and would hold it until it wakes.
         try await connection.query(
-            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-            ["sluice lease \(database.table.quoted) \(request.export)"]
+            """
+            SELECT pg_terminate_backend(l.pid) FROM \(leases) AS e JOIN pg_locks AS l
+            ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> pg_backend_pid()
+                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                AND ((l.classid::bigint << 32) | l.objid::bigint)
+                    = hashtextextended('\(Self.holderLock)' || e.holder, 0)
+            WHERE \(isPlace) AND e.expires_at <= clock_timestamp()
+            """,
+            place
         )
         // A try whose COMMIT was in doubt may have taken it.
         try await connection.query(
@@ -113,6 +122,20 @@ final class Lease: Sendable {
         return nil
     }
 
+    /// Held while a lease is taken, so that two runs do not take it at once.
+    private var takingLock: String { "sluice lease \(database.table.quoted) \(request.export)" }
+
+    /// What the name of the lock begins with that each transaction shares which locks its run's lease; the holder ends it.
+    private static let holderLock = "sluice holder "
+
+    /// Shares the lock by which a run that takes an expired lease finds the transactions that stand in its way.
+    private func shareHolderLock(_ connection: Connection) async throws {
+        try await connection.query(
+            "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))",
+            [Self.holderLock + holder]
+        )
+    }
+
     // MARK: Keeping
 
     /// Renews the lease until it is lost or the task is cancelled.
@@ -121,7 +144,8 @@ final class Lease: Sendable {
             guard (try? await database.retries.clock.sleep(for: Self.renewal)) != nil else { return }
             // A failure is no loss: the next renewal may succeed, and every commit looks for itself.
             let renewed = try? await database.transaction("renew the lease") { connection in
-                try await connection.query(
+                try await shareHolderLock(connection)
+                return try await connection.query(
                     """
                     UPDATE \(database.ledger("leases"))
                     SET expires_at = clock_timestamp() + interval '\(Self.lifetime)' WHERE holder = $1::uuid
@@ -136,6 +160,7 @@ final class Lease: Sendable {
 
     private func release() async throws {
         try await database.hasty.transaction("release the lease") { connection in
+            try await shareHolderLock(connection)
             _ = try await connection.query(
                 "DELETE FROM \(database.ledger("leases")) WHERE holder = $1::uuid",
                 [holder]
@@ -151,6 +176,7 @@ final class Lease: Sendable {
     /// lease that has expired by the database's clock and that nobody has taken is still this run's.
     /// - Throws: `SinkError` with the code `.leaseLost`.
     func verify(_ connection: Connection) async throws {
+        try await shareHolderLock(connection)
         let found = try await connection.query(
             "SELECT 1 FROM \(database.ledger("leases")) WHERE holder = $1::uuid FOR SHARE",
             [holder]

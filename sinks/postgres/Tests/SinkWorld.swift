@@ -124,7 +124,7 @@ struct SinkWorld: Sendable {
         let ledger = try await loader.ledger()
         #expect(ledger.staged == nil && ledger.gone.isEmpty && ledger.reload.isEmpty, sourceLocation: location)
         let left = try await database.query(
-            "SELECT relname FROM pg_class WHERE relname LIKE 'staged\\_%' AND relkind = 'r'"
+            "SELECT relname FROM pg_class WHERE relname ~ '^staged_[0-9a-f]{16}$' AND relkind = 'r'"
         )
         #expect(left == "", "a staging table is left", sourceLocation: location)
         #expect(try await database.query("SELECT count(*) FROM sluice.leases") == "0", sourceLocation: location)
