@@ -24,7 +24,7 @@ let crypto = product("Crypto", "swift-crypto")
 let rooms = [
     Room(name: "PipelineCore"),
     Room(name: "ByteCodecs", rooms: ["PipelineCore"]),
-    Room(name: "Conversion", rooms: ["PipelineCore", "ByteCodecs"]),
+    Room(name: "Conversion", rooms: ["PipelineCore", "ByteCodecs"], products: [crypto]),
     Room(
         name: "FileLoading",
         rooms: ["PipelineCore", "CZlib", "CFileShims"],
@@ -41,6 +41,7 @@ let rooms = [
         rooms: ["PipelineCore", "ByteCodecs", "SupermetricsAPI"],
         tests: ["Sandbox"]
     ),
+    Room(name: "Backfill", rooms: ["SupermetricsAPI"], tests: ["Sandbox"]),
     Room(
         name: "Sandbox",
         products: nio + [nioCompression, crypto]
@@ -49,7 +50,9 @@ let rooms = [
         name: "Jobs",
         rooms: ["PipelineCore", "Extraction", "Conversion", "SupermetricsAPI"],
         products: [crypto, product("Yams", "Yams")],
-        tests: ["PipelineTesting", "Sandbox", "CSVSink", "NDJSONSink"],
+        tests: [
+            "ByteCodecs", "PipelineTesting", "Sandbox", "FileLoading", "CSVSink", "NDJSONSink", "PostgresSink",
+        ],
         testFiles: ["Fixtures"]
     ),
 ]
@@ -61,16 +64,31 @@ struct SinkRoom {
     var module: String
     var folder: String
     var dependencies: [Target.Dependency] = ["PipelineCore", "ByteCodecs", "FileLoading"]
+    /// Further rooms and products its tests use.
+    var tests: [Target.Dependency] = []
 }
+
+/// Where the trait is off, the module of the PostgreSQL sink and its tests are empty and libpq is not needed.
+let postgres = TargetDependencyCondition.when(traits: ["Postgres"])
 
 let sinks = [
     SinkRoom(module: "CSVSink", folder: "csv"),
     SinkRoom(module: "NDJSONSink", folder: "ndjson"),
+    SinkRoom(
+        module: "PostgresSink",
+        folder: "postgres",
+        dependencies: ["PipelineCore", "ByteCodecs", .target(name: "CLibpq", condition: postgres), crypto],
+        tests: ["PostgresTesting"]
+    ),
 ]
 
 let package = Package(
     name: "sluice",
     products: [.executable(name: "sluice", targets: ["sluice"])],
+    traits: [
+        .trait(name: "Postgres", description: "Loads into PostgreSQL; needs libpq."),
+        .default(enabledTraits: ["Postgres"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -88,11 +106,18 @@ let package = Package(
             providers: [.apt(["zlib1g-dev"])]
         ),
         .target(name: "CFileShims", path: "Sources/FileLoading/CFileShims"),
+        .systemLibrary(
+            name: "CLibpq",
+            path: "sinks/postgres/CLibpq",
+            pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"])]
+        ),
+        .target(name: "PostgresTesting", path: "sinks/postgres/Testing"),
         .systemLibrary(name: "CMalloc", path: "Sources/sluice/CMalloc"),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "CMalloc", "PipelineCore", "Extraction", "Conversion", "Jobs", "SupermetricsAPI", "Sandbox",
+                "CMalloc", "PipelineCore", "Extraction", "Conversion", "Jobs", "SupermetricsAPI", "Backfill", "Sandbox",
                 "FileLoading",
                 product("ArgumentParser", "swift-argument-parser"), product("Logging", "swift-log"),
             ] + sinks.map { .init(stringLiteral: $0.module) },
@@ -100,11 +125,16 @@ let package = Package(
         ),
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["PipelineCore", "ByteCodecs", "Sandbox"] + nio,
+            dependencies: ["CAllocations", "PipelineCore", "ByteCodecs", "Conversion", "Sandbox", "PostgresTesting"]
+                + nio,
             path: "Tests/Benchmarks",
-            exclude: ["run.sh"]
+            exclude: ["run.sh", "CAllocations"]
         ),
-        .testTarget(name: "EndToEndTests", dependencies: ["Sandbox", "PipelineTesting", "CZlib", crypto]),
+        .target(name: "CAllocations", path: "Tests/Benchmarks/CAllocations"),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["Sandbox", "PipelineTesting", "PostgresTesting", "CZlib", crypto]
+        ),
     ]
 )
 
@@ -135,14 +165,15 @@ for sink in sinks {
     package.targets.append(
         .testTarget(
             name: sink.module + "Tests",
-            dependencies: [.init(stringLiteral: sink.module), "PipelineTesting"] + sink.dependencies,
+            dependencies: [.init(stringLiteral: sink.module), "PipelineTesting"] + sink.dependencies + sink.tests,
             path: "sinks/\(sink.folder)/Tests"
         )
     )
 }
 
 let plain: Set<Target.TargetType> = [.regular, .executable, .test]
-for target in package.targets where plain.contains(target.type) && target.name != "CFileShims" {
+for target in package.targets
+where plain.contains(target.type) && !["CFileShims", "CAllocations"].contains(target.name) {
     target.swiftSettings = [
         .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
         .enableUpcomingFeature("InternalImportsByDefault"), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),

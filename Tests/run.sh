@@ -9,6 +9,8 @@ source examples/prerequisites.sh
 
 require_swift
 install_missing zlib1g-dev:zlib.h libpq-dev:libpq-fe.h
+require_postgres_server
+require_pgbouncer
 
 echo "==> debug build with tests"
 swift build --build-tests

@@ -14,7 +14,7 @@ public final class BatchStorage: Sendable {
     }
 
     /// As many batches as are under way at once on a large machine; more are not worth keeping.
-    private static let maximumCount = 32
+    private static let maximumCount = 3
     /// The capacity of bytes that no ordinary batch has.
     private static let maximumBytes = 4 << 20
 

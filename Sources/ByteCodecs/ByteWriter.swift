@@ -6,6 +6,8 @@
 @safe struct ByteWriter {
     /// How many bytes past its end a copy may write; room for them must be free besides the bytes copied.
     static let overshoot = 16
+    /// The same for a member, whose name and value are copied in pieces twice as wide.
+    static let memberOvershoot = 32
 
     private let base: UnsafeMutableRawPointer
     private let capacity: Int
@@ -46,6 +48,14 @@
         count &+= kept
     }
 
+    /// The writer with the four bytes behind the end of `earlier`, a writer of the same bytes, set to `value`, the
+    /// highest first.
+    func settingBigEndian(_ value: UInt32, at earlier: ByteWriter) -> ByteWriter {
+        precondition(earlier.count &+ 4 <= count)
+        unsafe base.storeBytes(of: value.bigEndian, toByteOffset: earlier.count, as: UInt32.self)
+        return self
+    }
+
     /// Appends `length` bytes of `source` from `offset` on; there must be room for them and `overshoot`.
     @inline(__always) mutating func append(_ source: Span<UInt8>, _ offset: Int, _ length: Int) {
         precondition(offset >= 0 && length >= 0 && room >= length &+ ByteWriter.overshoot)
@@ -64,6 +74,44 @@
             done &+= 16
         } while done < length
         count &+= length
+    }
+
+    /// Appends a name, a value, and `quotes` quotation marks, 0 or 1, in one step for all that is not long; there must
+    /// be room for them and `memberOvershoot`.
+    @inline(__always)
+    mutating func append(
+        _ names: Span<UInt8>,
+        _ nameOffset: Int,
+        _ nameLength: Int,
+        _ source: Span<UInt8>,
+        _ offset: Int,
+        _ length: Int,
+        quotes: Int
+    ) {
+        precondition((nameOffset | nameLength | offset | length) >= 0)
+        precondition(room >= nameLength &+ length &+ 1 &+ ByteWriter.memberOvershoot)
+        guard nameLength <= 32, nameOffset &+ 32 <= names.count, offset &+ length &+ 32 <= source.count, length <= 256
+        else {
+            append(names, nameOffset, nameLength)
+            append(source, offset, length)
+            append(word: 0x22, keeping: quotes)
+            return
+        }
+        var target = unsafe base + count
+        let name = unsafe names.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: nameOffset, as: SIMD32<UInt8>.self)
+        unsafe target.storeBytes(of: name, toByteOffset: 0, as: SIMD32<UInt8>.self)
+        unsafe target += nameLength
+        var done = 0
+        repeat {
+            let piece = unsafe source.bytes.unsafeLoadUnaligned(
+                fromUncheckedByteOffset: offset &+ done,
+                as: SIMD32<UInt8>.self
+            )
+            unsafe target.storeBytes(of: piece, toByteOffset: done, as: SIMD32<UInt8>.self)
+            done &+= 32
+        } while done < length
+        unsafe target.storeBytes(of: 0x22, toByteOffset: length, as: UInt8.self)
+        count &+= nameLength &+ length &+ quotes
     }
 
     /// Appends `length` bytes of `source` from `offset` on unless one of them is the byte that `stops` holds in every

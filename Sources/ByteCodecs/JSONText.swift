@@ -49,6 +49,31 @@ public enum JSONText {
         return output
     }
 
+    /// Appends what `appendUnescaped` does for the string inside `range`.
+    ///
+    /// There must be room for `range.count` bytes and the writer's overshoot.
+    /// - Parameters:
+    ///   - bytes: Holds the string, and best more behind it, because bytes are looked at eight at a time.
+    ///   - range: What stands between the quotes, as in the other function.
+    ///   - output: Takes the UTF-8.
+    /// - Returns: The writer with the text; nil where the text holds a NUL.
+    @inline(never)
+    static func appendUnescaped(_ bytes: Span<UInt8>, _ range: Range<Int>, to output: ByteWriter) -> ByteWriter? {
+        var output = output
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let escape = firstBackslash(bytes, position..<range.upperBound)
+            output.append(bytes, position, escape - position)
+            guard escape + 1 < range.upperBound else { return output }
+            position = escape
+            let scalar = unescaped(bytes, &position)
+            guard scalar != 0 else { return nil }
+            let encoded = EncodedScalar(scalar)
+            output.append(word: encoded.bytes, keeping: encoded.count)
+        }
+        return output
+    }
+
     /// Appends text as a JSON string, quotes included, with no more escapes than JSON demands.
     ///
     /// - Parameters:
@@ -99,7 +124,14 @@ public enum JSONText {
         return output
     }
 
-    private static func firstBackslash(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int {
+    /// Whether the escape at `position` stands for U+0000.
+    static func isEscapedNUL(_ inside: Span<UInt8>, at position: Int) -> Bool {
+        guard position + 6 <= inside.count, inside[position + 1] == UInt8(ascii: "u") else { return false }
+        for index in position + 2..<position + 6 where inside[index] != UInt8(ascii: "0") { return false }
+        return true
+    }
+
+    static func firstBackslash(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int {
         var position = range.lowerBound
         while position < range.upperBound, position + 8 <= bytes.count {
             let matches = Word.matches(bytes.word(position), Word.all(UInt8(ascii: "\\")))

@@ -29,7 +29,7 @@ public struct NDJSONRenderer: Sendable {
             members.append(Member(offset: offset, count: names.count - offset, isString: isString))
             names.append(UInt8(ascii: "\""))
         }
-        names.append(contentsOf: repeatElement(0, count: ByteWriter.overshoot))
+        names.append(contentsOf: repeatElement(0, count: ByteWriter.memberOvershoot))
     }
 
     /// Appends the lines of a batch, which has as many columns as the schema.
@@ -58,7 +58,7 @@ public struct NDJSONRenderer: Sendable {
         var length = 0
         for index in first..<first &+ members.count { length &+= cells[index].length }
         // The longest escape is `\u001f`, the longest value without bytes `null`.
-        return 6 &* length &+ names.count &+ 5 &* members.count &+ ByteWriter.overshoot
+        return 6 &* length &+ names.count &+ 5 &* members.count &+ ByteWriter.memberOvershoot
     }
 
     @inline(__always)
@@ -72,19 +72,19 @@ public struct NDJSONRenderer: Sendable {
             case .null:
                 output.append(names, member.offset, member.count)
                 output.append(word: 0x6C6C_756E, keeping: 4)
-            case .text, .escaped:
-                output.append(names, member.offset, member.count &+ 1)
-                output.append(bytes, cell.offset, cell.length)
-                output.append(UInt8(ascii: "\""))
-            case .number, .bool:
-                if member.isString {
-                    output.append(names, member.offset, member.count &+ 1)
-                    output.append(bytes, cell.offset, cell.length)
-                    output.append(UInt8(ascii: "\""))
-                } else {
-                    output.append(names, member.offset, member.count)
-                    output.append(bytes, cell.offset, cell.length)
-                }
+            case .text, .escaped, .number, .bool:
+                // The quotation marks are counted, not decided on: kinds change too often from cell to cell to be guessed.
+                let isQuoted = member.isString || cell.kind == .text || cell.kind == .escaped
+                let quotes = isQuoted ? 1 : 0
+                output.append(
+                    names,
+                    member.offset,
+                    member.count &+ quotes,
+                    bytes,
+                    cell.offset,
+                    cell.length,
+                    quotes: quotes
+                )
             case .json where !member.isString:
                 output.append(names, member.offset, member.count)
                 output = JSONText.appendOnOneLine(bytes.extracting(cell.range), to: output)

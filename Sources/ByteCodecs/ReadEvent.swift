@@ -24,14 +24,14 @@ public struct BadRow: Hashable, Sendable {
     public var fault: TextFault
     /// Where the row stands in the batch's bytes, as sent.
     public var range: Range<Int>
+    /// Its cells over the batch's bytes; those with bad text are as sent.
+    public var cells: [Cell]
 }
 
 /// What one body held.
 public struct BodyFacts: Hashable, Sendable {
     /// Rows, without a row that was only repeated.
     public var rowCount = 0
-    /// A hash of these rows as sent, by which a page that came twice is recognised.
-    public var rowHash: UInt64 = 0
     /// Bytes.
     public var byteCount = 0
     /// Whether there was a `meta`.

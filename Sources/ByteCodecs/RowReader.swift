@@ -148,7 +148,6 @@ public struct RowReader: Sendable {
     private var currentFacts: BodyFacts {
         var facts = facts
         facts.rowCount = scanner.bodyRows
-        facts.rowHash = scanner.hash.value
         return facts
     }
 

@@ -30,8 +30,6 @@ struct RowScanner {
     private(set) var windowRows = 0
     /// Rows of this body read so far.
     private(set) var bodyRows = 0
-    /// The hash of this body's rows.
-    private(set) var hash = PageHash()
     /// The column of the cell at which the last throw happened; nil between rows.
     private(set) var stoppedColumn: Int?
 
@@ -56,7 +54,6 @@ struct RowScanner {
     mutating func beginBody(expecting expectedRow: [UInt8]?) {
         self.expectedRow = expectedRow
         bodyRows = 0
-        hash = PageHash()
         place = .begin
     }
 
@@ -119,11 +116,17 @@ struct RowScanner {
                 position = end
                 continue
             }
-            hash.add(bytes, start..<end)
             if let badCell {
+                let read = (kept..<kept + columns).map { cells.span[$0] }
                 cells.removeLast(columns)
                 badRows.append(
-                    BadRow(row: windowRows, column: badCell.column, fault: badCell.fault, range: start..<end)
+                    BadRow(
+                        row: windowRows,
+                        column: badCell.column,
+                        fault: badCell.fault,
+                        range: start..<end,
+                        cells: read
+                    )
                 )
             } else {
                 batchRows += 1

@@ -20,21 +20,18 @@ public struct AccountColumn: Stage {
         return Bound(account: Array(account.utf8), output: Schema(input.columns + [column]))
     }
 
-    private struct Bound: BoundStage {
+    private struct Bound: TracedStage {
         let account: [UInt8]
         let output: Schema
 
-        func process(_ batch: inout Batch, rejecting rejects: inout Rejects) throws(StageError) {
+        func sources(of place: Int) -> [Int] { place < output.columns.count - 1 ? [place] : [] }
+
+        func process(_ batch: inout Batch, rejecting rejects: inout Rejects) {
             let cell = Cell(.raw, offset: batch.bytes.count, length: account.count)
             batch.bytes += account
-            let (cells, width) = (batch.cells, batch.columnCount)
-            batch.cells = [Cell](capacity: cells.count + batch.rowCount) { output in
-                for row in 0..<batch.rowCount {
-                    for place in row * width..<(row + 1) * width { output.append(cells[place]) }
-                    output.append(cell)
-                }
-            }
-            batch.schema = self.output
+            let width = output.columns.count
+            batch.appendColumn(output.columns[width - 1])
+            for row in 0..<batch.rowCount { batch.cells[row * width + width - 1] = cell }
         }
     }
 }

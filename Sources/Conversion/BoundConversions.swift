@@ -1,14 +1,16 @@
 import PipelineCore
 
 /// Makes the cells of some columns fit their types: `cast` in its bound form, and the typing of what was read.
-struct BoundConversions: BoundStage {
+struct BoundConversions: TracedStage {
     let output: Schema
+    private let stage: String
     private let conversions: [CellConversion]
     private let fits: [CellFit]
 
-    /// The conversions that lead to the columns of `output`, at most one per column.
-    init(output: Schema, conversions: [CellConversion]) {
+    /// The conversions that lead to the columns of `output`, at most one per column, as part of `stage`.
+    init(output: Schema, conversions: [CellConversion], stage: String) {
         self.output = output
+        self.stage = stage
         self.conversions = conversions
         fits = conversions.map(\.fit)
     }
@@ -20,8 +22,11 @@ struct BoundConversions: BoundStage {
         let conversions = schema.columns.enumerated().compactMap { index, column in
             column.type == .text || !isTyped(column) ? nil : CellConversion(index, column.name, to: column.type)
         }
-        self.init(output: schema, conversions: conversions)
+        self.init(output: schema, conversions: conversions, stage: Self.typing)
     }
+
+    /// What the typing of what was read is called where stages are named.
+    private static let typing = "typing"
 
     /// The places of the columns that are converted.
     var columns: [Int] { conversions.map(\.column) }
@@ -37,7 +42,14 @@ struct BoundConversions: BoundStage {
                 batch.cells[index] = try conversion.convert(batch.cells[index], in: &batch.bytes)
                 place.conversion += 1
             } catch {
-                rejects.append(Reject(row: batch.firstRow + place.row, column: conversion.name, rule: error.rule))
+                rejects.append(
+                    Reject(
+                        row: batch.rowNumber(at: place.row),
+                        column: conversion.name,
+                        stage: stage,
+                        rule: error.rule
+                    )
+                )
                 gone.append(place.row)
                 place = Place(row: place.row + 1, conversion: 0)
             }

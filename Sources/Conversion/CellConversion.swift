@@ -17,21 +17,34 @@ final class CellConversion: Sendable {
     private let type: ColumnType
     /// How dates are written; nil for ISO 8601.
     let format: DatePattern?
+    /// Whether numbers are percentages.
+    private let isPercent: Bool
+    /// Whether digits beyond a scale are rounded.
+    let rounds: Bool
     /// The rule that a value of quite another kind breaks.
     let misfit: Misfit
     /// Which cells need no conversion.
     let fit: CellFit
 
-    /// A conversion of the column at `column`.
-    init(_ column: Int, _ name: String, to type: ColumnType, format: DatePattern? = nil) {
+    /// A conversion of the column at `column` to `type`.
+    convenience init(_ column: Int, _ name: String, to type: ColumnType) {
+        self.init(column, CastStage.Cast(name, to: type))
+    }
+
+    /// A conversion of the column at `column` as a cast says.
+    init(_ column: Int, _ cast: CastStage.Cast) {
         self.column = column
-        self.name = name
-        self.type = type
-        self.format = format
+        (name, type, rounds) = (cast.column, cast.type, cast.rounds)
+        (isPercent, format) =
+            switch cast.format {
+            case .percent: (true, nil)
+            case .pattern(let pattern): (false, pattern)
+            case nil: (false, nil)
+            }
         let kinds: [Cell.Kind] =
             switch type {
             case .text: [.null, .text, .escaped, .raw]
-            case .decimal(nil): [.null, .number]
+            case .decimal(nil) where !isPercent: [.null, .number]
             case .bool: [.null, .bool]
             case .json: [.null, .number, .bool, .json]
             case .decimal, .int64, .double, .date, .timestamp: [.null]
@@ -39,6 +52,7 @@ final class CellConversion: Sendable {
         misfit =
             switch type {
             case .text: Misfit("not text")
+            case .decimal where isPercent: Misfit("not a percentage")
             case .decimal, .int64, .double: Misfit("not a number")
             case .bool: Misfit("not true or false")
             case .date: Misfit(format == nil ? "not a date" : "not a date of the format")
@@ -73,8 +87,9 @@ final class CellConversion: Sendable {
         return try convert(value, in: &bytes)
     }
 
-    private func convert(_ value: Range<Int>, in bytes: inout [UInt8]) throws(Misfit) -> Cell {
-        switch type {
+    private func convert(_ written: Range<Int>, in bytes: inout [UInt8]) throws(Misfit) -> Cell {
+        let value = isPercent ? try hundredth(written, in: &bytes) : written
+        return switch type {
         case .text: Cell(.raw, over: value)
         case .decimal(nil): try decimal(value, in: &bytes)
         case .decimal(let size?): try decimal(value, sized: size, in: &bytes)

@@ -28,7 +28,11 @@ extension CellConversion {
         guard let number = DecimalText(text.span) else { throw misfit }
         var written: [UInt8] = []
         switch number.fit(size, text.span, to: &written) {
-        case .tooLarge: throw Misfit("more digits than \(ColumnType.decimal(size)) holds")
+        case .tooLarge:
+            guard rounds, number.round(to: size, text.span, into: &written) else {
+                throw Misfit("more digits than \(ColumnType.decimal(size)) holds")
+            }
+            return try bytes.cell(.number) { $0 += written }
         case .asWritten:
             // Of numbers that fit as they are, only a zero with a sign is not plain.
             return try decimal(value.dropFirst(), sized: size, in: &bytes)
@@ -39,6 +43,17 @@ extension CellConversion {
                 bytes.pad(fraction: written.count - 1 - point, to: size.scale)
             }
         }
+    }
+
+    /// The number that a percentage is as a ratio, written anew.
+    func hundredth(_ value: Range<Int>, in bytes: inout [UInt8]) throws(Misfit) -> Range<Int> {
+        var text = Array(bytes[value])
+        if text.last == UInt8(ascii: "%") { text.removeLast() }
+        while text.last == UInt8(ascii: " ") { text.removeLast() }
+        guard let number = DecimalText(text.span) else { throw misfit }
+        var written: [UInt8] = []
+        guard number.appendHundredth(text.span, to: &written) else { throw misfit }
+        return try bytes.cell(.number) { $0 += written }.range
     }
 
     /// The number of an `int64` column, as plain digits.

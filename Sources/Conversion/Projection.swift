@@ -1,7 +1,7 @@
 import PipelineCore
 
 /// Keeps some columns of a batch, in some order; `select` and `drop` in their bound form.
-struct Projection: BoundStage {
+struct Projection: TracedStage {
     let output: Schema
     private let inputCount: Int
     private let positions: [Int]
@@ -11,6 +11,8 @@ struct Projection: BoundStage {
         inputCount = input.columns.count
         self.positions = positions
     }
+
+    func sources(of place: Int) -> [Int] { [positions[place]] }
 
     func process(_ batch: inout Batch, rejecting rejects: inout Rejects) {
         batch.schema = output

@@ -69,7 +69,7 @@ extension RenameStage: NamedStage {
     }
 }
 
-private struct BoundRename: BoundStage {
+private struct BoundRename: TracedStage {
     let output: Schema
 
     func process(_ batch: inout Batch, rejecting rejects: inout Rejects) { batch.schema = output }

@@ -39,6 +39,15 @@ extension StageArgument {
         }
     }
 
+    /// The text of a value that is one: of a number its digits, of a bool its name; nil for anything else.
+    var scalarText: String? {
+        switch self {
+        case .text(let text), .number(let text): text
+        case .bool(let bool): bool ? "true" : "false"
+        case .null, .list, .map: nil
+        }
+    }
+
     /// The names of a list of columns.
     func columnNames(of stage: String) throws(StageError) -> [String] {
         guard case .list(let values) = self, !values.isEmpty else {

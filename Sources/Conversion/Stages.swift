@@ -11,9 +11,9 @@ protocol NamedStage: Stage {
 /// The stages a job file can name.
 public enum Stages {
     private static let known: [any NamedStage.Type] = [
-        SelectStage.self, DropStage.self, RenameStage.self, CastStage.self,
+        SelectStage.self, DropStage.self, RenameStage.self, CastStage.self, DefaultStage.self, MapStage.self,
+        HashStage.self, DeriveStage.self, FilterStage.self, DedupeStage.self, UnpivotStage.self,
     ]
-    private static let planned = ["default", "map", "hash", "derive", "filter", "dedupe", "unpivot"]
 
     /// The names, in the order of the documentation.
     public static var names: [String] { known.map { $0.name } }
@@ -27,15 +27,9 @@ public enum Stages {
     /// - Throws: `StageError` with the code `.schema` where there is no such stage or it cannot read its arguments.
     public static func make(_ name: String, _ arguments: StageArgument) throws(StageError) -> any Stage {
         if let type = known.first(where: { $0.name == name }) { return try type.init(arguments: arguments) }
-        guard !planned.contains(name) else {
-            throw StageError(
-                .schema,
-                "the stage '\(name)' is not available in this version; it has \(names.joined(separator: ", "))"
-            )
-        }
         throw StageError(
             .schema,
-            "there is no stage '\(name)'\(NearestName.hint(for: name, in: names + planned, called: "stages"))"
+            "there is no stage '\(name)'\(NearestName.hint(for: name, in: names, called: "stages"))"
         )
     }
 }

@@ -11,8 +11,8 @@ struct Paging: Sendable {
     enum Step: Equatable, Sendable {
         /// Everything has arrived.
         case done
-        /// Ask for up to `limit` rows from `offset`.
-        case page(offset: Int, limit: Int)
+        /// Ask for the rows after those received.
+        case page
         /// Ask for one row at `offset`: an empty answer proves that the total counts the header row.
         case proveHeader(offset: Int)
         /// The answers contradict each other: read the result again from the start.
@@ -27,13 +27,9 @@ struct Paging: Sendable {
     /// `total_rows` as announced; nil where it never was.
     private(set) var announced: Int?
     private(set) var headerCounted: HeaderCounted
-    private let pageRows: Int
     private var emptyAnswers = 0
 
-    init(pageRows: Int, headerCounted: HeaderCounted) {
-        self.pageRows = pageRows
-        self.headerCounted = headerCounted
-    }
+    init(headerCounted: HeaderCounted) { self.headerCounted = headerCounted }
 
     /// The number of data rows, once it is certain.
     var total: Int? {
@@ -66,7 +62,7 @@ struct Paging: Sendable {
     mutating func pageEnded(rows: Int, asked: Int, hasNextPage: Bool) -> Step {
         received += rows
         emptyAnswers = rows == 0 ? emptyAnswers + 1 : 0
-        guard let announced else { return rows < asked && !(hasNextPage && rows > 0) ? .done : nextPage }
+        guard let announced else { return rows < asked && !(hasNextPage && rows > 0) ? .done : .page }
         return step(announced)
     }
 
@@ -75,7 +71,7 @@ struct Paging: Sendable {
     @discardableResult
     mutating func headerAnswered(rows: Int) -> Step {
         headerCounted = rows == 0 ? .yes : .no
-        return announced.map { step($0) } ?? nextPage
+        return announced.map { step($0) } ?? .page
     }
 
     private mutating func step(_ announced: Int) -> Step {
@@ -94,8 +90,6 @@ struct Paging: Sendable {
         guard emptyAnswers < Self.emptyPages else {
             return .contradiction("only \(received) of \(total ?? announced) announced rows came")
         }
-        return nextPage
+        return .page
     }
-
-    private var nextPage: Step { .page(offset: received, limit: pageRows) }
 }

@@ -66,8 +66,9 @@ struct PartTree: Sendable {
     private(set) var leaves: [Leaf]
     private var splits: [Split] = []
 
-    /// Offsets at which a page came with the rows of the page before it: their seam is compared from then on.
-    var repeatedPages: Set<Int> = []
+    /// Whether rows are taken from pages of finished results alone, none of them from the answer that says that a query
+    /// has finished: the same row may look different there.
+    var isWary = false
 
     init(_ part: QueryPart, query: KnownQuery?) { leaves = [Leaf(part: part, query: query)] }
 

@@ -5,8 +5,8 @@ struct ReadAgain: Error {
     enum Cause {
         /// Answers contradicted each other; the query's result may be read once more.
         case contradiction(String)
-        /// The page at this offset came with the rows of the page before it.
-        case repeated(offset: Int)
+        /// A page did not begin with the last row of the page before it.
+        case seam
         /// The API no longer has the result of this leaf, and said so by this error.
         case gone(leaf: Int, SupermetricsError)
         /// The result of this leaf, of so many rows, may have been cut; it is replaced by these parts.
@@ -28,8 +28,8 @@ struct ReadAgain: Error {
     func apply(to tree: inout PartTree, request: WindowRequest) {
         switch cause {
         case .contradiction: tree.forgetAnswers()
-        case .repeated(let offset):
-            tree.repeatedPages.insert(offset)
+        case .seam:
+            tree.isWary = true
             tree.forgetAnswers()
         case .gone(let leaf, _): tree[leaf] = PartTree.Leaf(part: tree[leaf].part)
         case .pieces(let leaf, let count, let parts):
@@ -44,7 +44,7 @@ struct ReadAgain: Error {
         switch cause {
         case .gone(_, let error): return error
         case .contradiction(let contradiction): text = contradiction
-        case .repeated(let offset): text = "the page at row \(offset) came with the rows of the page before it"
+        case .seam: text = "a page did not go on where the one before it ended"
         case .shrunk(let count, let parts):
             text = "a result of \(count) rows became \(parts) when it was fetched in parts: the data changed meanwhile"
         case .pieces: text = "the result may have been cut"

@@ -19,21 +19,22 @@ package final class WindowRows {
     private var known: WindowFacts
     private var reader: RowReader
     private var leaf = 0
+    /// Whether the query of the current leaf was answered.
+    private var isOpen = false
     private var paging: Paging
     private var page: Page?
-    private var lastPageHash: UInt64?
     private var resumes = 0
     private var isFlushed = false
     /// The id of the last answer that described a result, for messages.
     private var requestID: String?
+    /// The first row of every page opened, by its number in the window, and the request that brought it.
+    private var pages: [(firstRow: Int, requestID: String?)] = []
 
     /// A page whose body is being read.
     private struct Page {
         var response: StreamedResponse
         /// Rows asked for, a row asked for a second time not counted; nil for all.
         var asked: Int?
-        /// Whether it had to begin with the last row of the page before.
-        var isSeamed = false
         var meta: ResultMeta?
         var chunk: ByteChunk?
         var chunkOffset = 0
@@ -52,7 +53,7 @@ package final class WindowRows {
         calls = QueryCalls(extractor, request, tally: tally, record: record)
         known = WindowFacts(fetchedAt: extractor.now())
         reader = RowReader(batchSize: extractor.settings.batchBytes, storage: extractor.storage)
-        paging = Paging(pageRows: extractor.pageLimit, headerCounted: extractor.headerCounted)
+        paging = Paging(headerCounted: extractor.headerCounted)
     }
 
     /// Rows the window is expected to have, once its first answer is there; nil where the API does not say.
@@ -64,12 +65,18 @@ package final class WindowRows {
     /// What is known so far; complete once `next` has returned nil.
     package var facts: WindowFacts { known }
 
+    /// Which page a row came with, counted from 1, and the API's id of its request.
+    package func origin(ofRow row: Int) -> (page: Int, requestID: String?) {
+        let index = pages.lastIndex { $0.firstRow <= row } ?? 0
+        return (index + 1, pages.indices.contains(index) ? pages[index].requestID : nil)
+    }
+
     /// Sends the first query, waits for its result, and reads as far as the columns.
     ///
     /// Where the window takes several queries, all are answered before the first row is read: a result among them that
     /// was cut again is found before the rows of others were taken in vain.
     func open() async throws {
-        if tree.leaves.count > 1 { try await askAll() }
+        if tree.leaves.count > 1 || tree.isWary { try await askAll() }
         try await openLeaf()
     }
 
@@ -86,8 +93,9 @@ package final class WindowRows {
     ///   the caller lets all of them pass.
     package func next() async throws -> (batch: Batch, rejects: Rejects)? {
         while leaf < tree.leaves.count {
-            if page == nil { try await openLeaf() }
+            if !isOpen { try await openLeaf() }
             do {
+                if page == nil { try await openPage() }
                 if let batch = try await readPage() { return batch }
             } catch let error as ReadError {
                 try await resume(after: error)
@@ -120,13 +128,13 @@ package final class WindowRows {
         try judgeParts()
     }
 
-    /// Has the query of the current leaf answered and its first page opened.
+    /// Has the query of the current leaf answered, and its first page opened where that answer holds it.
     private func openLeaf() async throws {
-        lastPageHash = nil
         if let query = tree[leaf].query, let meta = tree[leaf].meta {
             try accept(meta, of: query)
             try await weigh(meta, of: query)
-            return try await openPage(offset: 0, limit: extractor.pageLimit)
+            isOpen = true
+            return
         }
         let firstPage = extractor.settings.pageRows
         let answered = try await extractor.queries.withPermit {
@@ -135,12 +143,17 @@ package final class WindowRows {
         tree[leaf].query = answered.query
         try accept(answered.meta, of: answered.query)
         try await weigh(answered.meta, of: answered.query)
-        switch answered.rows {
-        case .here(let response, let chunk, let offset):
-            page = Page(response: response, asked: firstPage, meta: answered.meta, chunk: chunk, chunkOffset: offset)
-            if let asked = answered.asked { askAhead(afterAsking: asked) }
-        case .elsewhere: try await openPage(offset: 0, limit: extractor.pageLimit)
-        }
+        isOpen = true
+        guard case .here(let response, let chunk, let offset) = answered.rows else { return }
+        page = Page(
+            response: response,
+            asked: answered.asked,
+            meta: answered.meta,
+            chunk: chunk,
+            chunkOffset: offset
+        )
+        notePage(answered.meta.requestID ?? response.requestID)
+        if let asked = answered.asked { askAhead(afterAsking: asked) }
     }
 
     /// Takes over the columns, and what the answer says of the rows as a whole.
@@ -171,7 +184,7 @@ package final class WindowRows {
     private func weigh(_ meta: ResultMeta, of query: KnownQuery) async throws {
         if fields.isEmpty { fields = meta.fields }
         requestID = meta.requestID ?? requestID
-        paging = Paging(pageRows: extractor.pageLimit, headerCounted: extractor.headerCounted)
+        paging = Paging(headerCounted: extractor.headerCounted)
         guard paging.announce(meta.totalRows), let announced = paging.announced else { return }
         if paging.headerCounted == .unknown, [announced, announced - 1].contains(where: mayBeCut) {
             // Worth a request: else all rows of a result that was cut would be read in vain.
@@ -217,14 +230,13 @@ package final class WindowRows {
             }
             guard let ended = page else { return nil }
             // Where no total is known, a page is the last because it says so by its rows: none at all say nothing.
-            guard ended.response.status != 202, body.hasData || paging.announced != nil else {
+            guard body.hasData || paging.announced != nil else {
                 throw ended.response.violation("a page came without rows", isTransient: true)
             }
             page = nil
             guard paging.announce(ended.meta?.totalRows) else {
                 throw contradiction("the announced number of rows changed between two pages")
             }
-            try judgeRepeated(body, of: ended)
             if body.rowCount > 0 { resumes = 0 }
             try await follow(
                 paging.pageEnded(
@@ -240,7 +252,9 @@ package final class WindowRows {
     private func take(_ event: ReadEvent) throws -> (batch: Batch, rejects: Rejects)? {
         switch event {
         case .batch(let batch, let badRows): return take(batch, badRows)
-        case .meta(let bytes): page?.meta = ResultMeta(json: bytes)
+        case .meta(let bytes):
+            page?.meta = ResultMeta(json: bytes)
+            if let id = page?.meta?.requestID, !pages.isEmpty { pages[pages.count - 1].requestID = id }
         case .error(let bytes): if let page { throw page.response.error(decoding: bytes) }
         case .rowsBegin, .end: break
         }
@@ -252,7 +266,9 @@ package final class WindowRows {
         batch.schema = schema
         var rejects = Rejects()
         for bad in badRows {
-            rejects.append(Reject(row: bad.row, column: schema.columns[bad.column].name, rule: bad.fault.description))
+            var reject = Reject(row: bad.row, column: schema.columns[bad.column].name, rule: bad.fault.description)
+            reject.read = bad.cells
+            rejects.append(reject)
         }
         return (batch, rejects)
     }
@@ -260,9 +276,7 @@ package final class WindowRows {
     private func follow(_ step: Paging.Step) async throws {
         switch step {
         case .done: try endLeaf()
-        case .page(let offset, let limit):
-            let seam = tree.repeatedPages.contains(offset) ? reader.lastRow : nil
-            try await openPage(offset: offset, limit: limit, expecting: seam)
+        case .page: break
         case .proveHeader(let offset):
             let rows = try await rowsBehind(offset, of: query)
             try await follow(paging.headerAnswered(rows: rows))
@@ -270,31 +284,42 @@ package final class WindowRows {
         }
     }
 
-    /// Opens a page of the finished query; one asked for ahead is used where it fits.
+    /// Opens the next page of the finished query; the one asked for ahead is used where it fits.
     ///
-    /// - Parameters:
-    ///   - offset: The first row that is new.
-    ///   - limit: How many rows at most.
-    ///   - row: The row before, as sent, where the page is to begin with it so that the seam is compared.
-    /// - Throws: `SupermetricsError`, `ReadAgain`.
-    private func openPage(offset: Int, limit: Int, expecting row: [UInt8]? = nil) async throws {
-        let early = row == nil ? 0 : 1
-        let asked = min(limit + early, Queries<SupermetricsClient>.maximumPageRows)
-        let response = try await calls.page(of: query, offset: offset - early, limit: asked, leaf: leaf)
-        reader.beginBody(expecting: row)
-        page = Page(response: response, asked: asked - early, isSeamed: row != nil)
-        askAhead(afterAsking: asked - early)
+    /// Every page but the first begins with the last row of the page before, so that the seam can be compared: a page
+    /// that comes twice, or out of a result that was made anew, does not go on where the one before it ended.
+    private func openPage() async throws {
+        let (offset, limit, asked) = call(after: paging.received)
+        let response = try await calls.page(of: query, offset: offset, limit: limit, leaf: leaf)
+        guard response.status != 202 else {
+            throw response.violation("a page of a finished query came as pending", isTransient: true)
+        }
+        reader.beginBody(expecting: paging.received > 0 ? reader.lastRow : nil)
+        page = Page(response: response, asked: asked)
+        notePage(response.requestID)
+        askAhead(afterAsking: asked)
+    }
+
+    /// The call for the page after so many rows: its offset and limit, and how many rows of it are new.
+    private func call(after rows: Int) -> (offset: Int, limit: Int, asked: Int) {
+        let early = rows > 0 ? 1 : 0
+        let limit = min(extractor.pageLimit + early, Queries<SupermetricsClient>.maximumPageRows)
+        return (rows - early, limit, limit - early)
+    }
+
+    private func notePage(_ requestID: String?) {
+        let before = tree.leaves[..<leaf].reduce(0) { $0 + ($1.rows ?? 0) }
+        pages.append((before + paging.received, requestID ?? self.requestID))
     }
 
     /// Asks for the page after the one just opened, so that it is there when this one has been read.
     private func askAhead(afterAsking asked: Int) {
-        let offset = paging.received + asked
-        guard paging.expectsMore(afterAsking: asked), !tree.repeatedPages.contains(offset) else { return }
-        calls.askAhead(of: query, offset: offset, limit: extractor.pageLimit)
+        guard paging.expectsMore(afterAsking: asked) else { return }
+        let next = call(after: paging.received + asked)
+        calls.askAhead(of: query, offset: next.offset, limit: next.limit)
     }
 
-    /// A page broke off, cannot be read or could not be had: asks for the rest of it, one row early, so that the seam
-    /// can be compared.
+    /// A page broke off, cannot be read or could not be had: waits a moment before the rest of it is asked for.
     private func resume(after error: any Error) async throws {
         let broken = page
         // Without an open page the reader still tells of the one before, whose rows are counted.
@@ -302,7 +327,8 @@ package final class WindowRows {
         page = nil
         await calls.cancelNextPage()
         if let error = error as? ReadError, error.problem == .firstRowDiffers {
-            throw contradiction("a page did not go on where the one before it ended")
+            extractor.forgetHeader()
+            throw ReadAgain(cause: .seam, requestID: requestID)
         }
         if read > 0 { resumes = 0 }
         paging.brokeOff(rows: read)
@@ -312,12 +338,6 @@ package final class WindowRows {
         }
         resumes += 1
         try await extractor.pause(beforeTry: resumes)
-        lastPageHash = nil
-        try await openPage(
-            offset: paging.received,
-            limit: extractor.pageLimit,
-            expecting: paging.received > 0 ? reader.lastRow : nil
-        )
     }
 
     /// How many rows there are at `offset`, 0 or 1.
@@ -352,7 +372,7 @@ package final class WindowRows {
         try judge(paging.received)
         tree[leaf].rows = paging.received
         known.announced += paging.total ?? paging.received
-        leaf += 1
+        (leaf, isOpen) = (leaf + 1, false)
     }
 
     /// The most rows the user wants; nil for all.
@@ -408,13 +428,6 @@ package final class WindowRows {
         for index in tree.leaves.indices {
             if let rows = tree[index].rows { try judge(rows, of: index) }
         }
-    }
-
-    /// A page that equals the one before it is read again once, its seam compared: then the rows are what they are.
-    private func judgeRepeated(_ body: BodyFacts, of page: Page) throws {
-        defer { lastPageHash = body.rowHash }
-        guard body.rowCount > 1, !page.isSeamed, body.rowHash == lastPageHash else { return }
-        throw ReadAgain(cause: .repeated(offset: paging.received), requestID: requestID)
     }
 
     /// Whether rows carry their day, so that a result may be fetched in two halves of its days.

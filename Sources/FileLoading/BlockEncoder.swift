@@ -73,6 +73,6 @@ final class BufferPool: Sendable {
     func give(_ buffer: consuming [UInt8]) {
         guard buffer.capacity > 0, buffer.capacity <= 16 << 20 else { return }
         let kept = buffer
-        free.withLock { if $0.count < 16 { $0.append(kept) } }
+        free.withLock { if $0.count < 3 { $0.append(kept) } }
     }
 }

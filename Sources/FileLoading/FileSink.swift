@@ -41,13 +41,15 @@ extension FileSink {
     }
 
     /// Writes, locks and renames in a hidden folder beside the rows, and removes it.
-    @discardableResult public func check() async throws(SinkError) -> [String] {
+    @discardableResult public func check(landing schema: Schema?) async throws(SinkError) -> [SinkNote] {
         let queue = DiskQueue()
-        return switch files.location {
-        case .folder(let folder): try await queue.run { () throws(SinkError) in try folder.check() }
-        case .file(let file): try await queue.run { () throws(SinkError) in try file.check() }
-        case .stream: []
-        }
+        let warnings: [String] =
+            switch files.location {
+            case .folder(let folder): try await queue.run { () throws(SinkError) in try folder.check() }
+            case .file(let file): try await queue.run { () throws(SinkError) in try file.check() }
+            case .stream: []
+            }
+        return warnings.map { SinkNote(.warning, $0) }
     }
 
     /// Holds the lock of the folder or file for the time of `body`.

@@ -85,7 +85,8 @@ final class FolderRun: SinkRun {
             folder: "\(scratch)/load-\(number)",
             fileName: files.partName,
             framing: .file,
-            encoder: try files.encoder(for: load.schema)
+            encoder: try files.encoder(for: load.schema),
+            of: load.window
         )
         return try await session.run(under: lease, body) { [folder, lease, scratch] loaded, note throws(SinkError) in
             try JSONFile.write(note, to: "\(loaded)/\(WindowNote.fileName)")
@@ -116,9 +117,9 @@ extension PartSession {
             try await start()
             let checkpoint = try await body(self)
             try Task.checkCancellation()
-            try await commit { part throws(SinkError) in
+            try await commit { part, rejected throws(SinkError) in
                 try lease.verify()
-                try publish(self.folder, WindowNote(checkpoint: checkpoint, parts: [part]))
+                try publish(self.folder, WindowNote(checkpoint: checkpoint, parts: [part], rejected: rejected))
             }
             return checkpoint
         } catch {

@@ -21,11 +21,14 @@ actor PartSession: LoadSession {
     private var file: OutputFile?
     private var member = GzipMember()
     private var rows = 0
+    private let window: Window
+    private var rejected: RejectedFile?
 
-    init(folder: String, fileName: String, framing: Framing, encoder: BlockEncoder) {
+    init(folder: String, fileName: String, framing: Framing, encoder: BlockEncoder, of window: Window) {
         self.folder = folder
         self.encoder = encoder
         self.framing = framing
+        self.window = window
         name = fileName
     }
 
@@ -47,6 +50,11 @@ actor PartSession: LoadSession {
         encoder.recycle(block)
     }
 
+    func quarantine(_ rejects: Rejects) throws(SinkError) {
+        if rejected == nil { rejected = try RejectedFile(in: folder, framing) }
+        try rejected?.append(rejects, of: window)
+    }
+
     private func append(_ block: Block) throws(SinkError) {
         try file?.write(block.bytes)
         member.append(plainCount: block.plainCount, crc: block.crc)
@@ -54,11 +62,15 @@ actor PartSession: LoadSession {
     }
 
     /// Ends the file durably and hands it to `publish`, which moves the folder to where it belongs.
-    func commit(_ publish: @Sendable (PartNote) throws(SinkError) -> Void) throws(SinkError) {
+    func commit(_ publish: @Sendable (_ rows: PartNote, _ rejected: PartNote?) throws(SinkError) -> Void)
+        throws(SinkError)
+    {
         if framing == .file, isGzip { try file?.write(member.trailer) }
         FaultPoint.pass("file.part.before-sync")
         try file?.sync()
         FaultPoint.pass("file.part.after-sync")
+        let rejects = try rejected?.finish()
+        rejected = nil
         let fragment = PartNote.Fragment(plainBytes: member.plainCount, crc32: member.crc)
         let note = PartNote(
             name: name,
@@ -68,11 +80,17 @@ actor PartSession: LoadSession {
             fragment: framing == .fragment ? fragment : nil
         )
         file = nil
-        try publish(note)
+        try publish(note, rejects)
     }
 
     /// Ends the file without bringing it to the device: it is read once, and its folder is the reader's to remove.
     func finishSpool() throws(SinkError) -> Spool {
+        guard rejected == nil else {
+            throw SinkError(
+                .configuration,
+                "\(FileTarget.standardOutput) has no place for bad rows; load into a file, or write on_bad_row: fail"
+            )
+        }
         try file?.flush()
         let count = file?.count ?? 0
         file = nil
@@ -88,6 +106,7 @@ actor PartSession: LoadSession {
     /// Removes what was written.
     func abandon() {
         file = nil
+        rejected = nil
         try? FileSystem.removeTree(folder)
     }
 }

@@ -61,13 +61,38 @@ struct SingleFile: Sendable {
         if isGzip { try joined.write(member.trailer) }
         try joined.sync()
         if let mode = try FileSystem.permissions(path) { fchmod(joined.file.raw, mode) }
+        let hasRejected = try joinRejected(windows)
         try lease.verify()
+        // The rows come last: whoever sees them finds the rows that were rejected beside them.
+        if hasRejected { try FileSystem.rename(rejectedPath, to: RejectedFile.path(beside: path)) }
         FaultPoint.pass("file.join.before-rename")
         try FileSystem.rename(joinedPath, to: path)
         try FileSystem.sync(folder: FileSystem.parent(path))
         FaultPoint.pass("file.join.after-rename")
+        if !hasRejected, try FileSystem.size(RejectedFile.path(beside: path)) != nil {
+            try FileSystem.removeFile(RejectedFile.path(beside: path))
+        }
         try workspace.settleAll()
         try workspace.dropStaged()
+    }
+
+    private var rejectedPath: String { workspace.path + "/rejected" }
+
+    /// Joins the rejected rows of the windows; false where there are none.
+    private func joinRejected(_ windows: [WindowFolders.Entry]) throws -> Bool {
+        guard windows.contains(where: { $0.note.rejected != nil }) else { return false }
+        var joined = try OutputFile(creating: rejectedPath, digesting: false)
+        var member = GzipMember()
+        try joined.write(GzipMember.header)
+        for window in windows {
+            guard let part = window.note.rejected, let fragment = part.fragment else { continue }
+            let source = "\(workspace.stagedPath)/\(window.path)/\(part.name)"
+            try joined.append(part.bytes, of: try FileSystem.open(source, O_RDONLY, to: "read"), source)
+            member.append(plainCount: fragment.plainBytes, crc: fragment.crc32)
+        }
+        try joined.write(member.trailer)
+        try joined.sync()
+        return true
     }
 
     /// Leaves no more behind than a later run can use.

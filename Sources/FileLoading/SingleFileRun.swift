@@ -95,7 +95,8 @@ final class SingleFileRun: SinkRun {
             folder: folder,
             fileName: files.fragmentName,
             framing: .fragment,
-            encoder: try files.encoder(for: load.schema)
+            encoder: try files.encoder(for: load.schema),
+            of: load.window
         )
         return try await session.run(under: lease, body) { [file] loaded, note throws(SinkError) in
             try JSONFile.write(note, to: "\(loaded)/\(WindowNote.fileName)")

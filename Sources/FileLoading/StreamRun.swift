@@ -69,7 +69,8 @@ final class StreamRun: SinkRun {
             folder: "\(spoolFolder)/\(number)",
             fileName: "rows",
             framing: .fragment,
-            encoder: try files.encoder(for: load.schema)
+            encoder: try files.encoder(for: load.schema),
+            of: load.window
         )
         do {
             try await session.start()

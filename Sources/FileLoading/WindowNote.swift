@@ -8,6 +8,8 @@ struct WindowNote: Hashable, Sendable {
 
     var checkpoint: Checkpoint
     var parts: [PartNote]
+    /// The file of the rows in quarantine; nil where there are none.
+    var rejected: PartNote?
 }
 
 /// One file of a window's rows.
@@ -35,13 +37,14 @@ struct PartNote: Hashable, Sendable, Codable {
 }
 
 extension WindowNote: Codable {
-    private enum Key: String, CodingKey { case version, parts }
+    private enum Key: String, CodingKey { case version, parts, rejected }
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
         let version = try container.decode(Int.self, forKey: .version)
         guard version <= Self.version else { throw JSONFile.UnknownVersion(version: version) }
         parts = try container.decode([PartNote].self, forKey: .parts)
+        rejected = try container.decodeIfPresent(PartNote.self, forKey: .rejected)
         checkpoint = try Checkpoint(from: decoder)
     }
 
@@ -51,6 +54,7 @@ extension WindowNote: Codable {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(Self.version, forKey: .version)
         try container.encode(parts, forKey: .parts)
+        try container.encodeIfPresent(rejected, forKey: .rejected)
     }
 }
 

@@ -47,7 +47,9 @@ struct ExportResolver {
             perAccount: export.window.perAccount,
             lookback: export.window.lookback,
             stages: made,
+            contract: export.contractStage,
             naming: export.columns,
+            dayColumns: dayColumns(of: export),
             fingerprint: export.fingerprint.text,
             rules: rules(of: export)
         )
@@ -73,6 +75,18 @@ struct ExportResolver {
                 + " add a date field, or set window: {size: all}",
             at: export.location
         )
+    }
+
+    /// The columns, under the names they land by, whose fields surely hold a day.
+    private func dayColumns(of export: Export) -> Set<String> {
+        let days = export.query.fieldIDs.filter(TimeCut.holdsDay)
+        var columns = Set(days.compactMap { export.columns == .keep ? $0 : ColumnName.normalized($0) })
+        for stage in export.stages where stage.name == "rename" {
+            let renamed = stage.argument.members.filter { columns.contains($0.name) }
+            columns.subtract(renamed.map(\.name))
+            columns.formUnion(renamed.compactMap(\.value.text))
+        }
+        return columns
     }
 
     // MARK: Accounts
@@ -152,7 +166,9 @@ struct ExportResolver {
             onEmpty: export.onEmpty,
             shrinkLimit: export.onShrink.map { $0.of(1) },
             onSampled: export.onSampled,
-            onSchemaChange: export.onSchemaChange
+            onSchemaChange: export.onSchemaChange,
+            onBadRow: export.onBadRow,
+            expected: export.expected
         )
     }
 }

@@ -113,7 +113,8 @@ struct ExportRun {
         outcome.holdsSomething = plan.skips.contains(where: \.reason.isHeld)
         resources.report(.planned(export: spec.name, due: plan.fetches.count, skipped: plan.skips.count))
         let attempts = Dictionary(grouping: states.flatMap(\.ledger.attempts), by: \.window.id)
-        let results = await load(plan.fetches, sinks, attempts, &outcome)
+        let frozen = states.flatMap(\.ledger.checkpoints.values).max { $0.fetchedAt < $1.fetchedAt }?.schema
+        let results = await load(plan.fetches, sinks, attempts, frozen, &outcome)
         conclude(results, plan, sinks, &outcome)
         noteUntried(results.filter { !$0.wasTried }, sinks, &outcome)
     }
@@ -140,10 +141,12 @@ struct ExportRun {
         _ fetches: [WindowFetch],
         _ sinks: [LeasedSink],
         _ attempts: [WindowID: [Attempt]],
+        _ frozen: Schema?,
         _ outcome: inout Outcome
     ) async -> [WindowRun.Outcome] {
         var results: [WindowRun.Outcome?] = Array(repeating: nil, count: fetches.count)
         var next = fetches.startIndex
+        let badRows = BadRowCount()
         await withTaskGroup(of: (Int, WindowRun.Outcome).self) { group in
             var isStopped = false
             func startNext() {
@@ -157,7 +160,9 @@ struct ExportRun {
                     resources: resources,
                     fetch: fetch,
                     sinks: sinks,
-                    attempts: known
+                    attempts: known,
+                    frozen: frozen,
+                    badRows: badRows
                 )
                 group.addTask { [resources, deadline] in
                     let result = try? await resources.windows.withPermit { () -> WindowRun.Outcome? in
@@ -167,7 +172,7 @@ struct ExportRun {
                     return (index, result ?? window.untried)
                 }
             }
-            for _ in 0..<resources.windowsAtOnce { startNext() }
+            for _ in 0..<(needsOrder(sinks) ? 1 : resources.windowsAtOnce) { startNext() }
             while let (index, result) = await group.next() {
                 results[index] = result
                 if result.stopsRun {
@@ -179,6 +184,14 @@ struct ExportRun {
             outcome.stopsRun = outcome.stopsRun || isStopped
         }
         return results.compactMap { $0 }
+    }
+
+    /// Whether windows must be loaded one by one, oldest first: where rows are matched by a key that stands in several
+    /// windows, the latest must be the last.
+    private func needsOrder(_ sinks: [LeasedSink]) -> Bool {
+        sinks.contains { leased in
+            leased.sink.mode == .merge && !leased.sink.key.isEmpty && !spec.isSeparated(by: leased.sink.key)
+        }
     }
 
     /// Says of the windows that never began why they did not; one word does where the run was stopped.
@@ -216,6 +229,7 @@ struct ExportRun {
             case .done:
                 outcome.summary.done += 1
                 outcome.summary.rows += result.summary.rows
+                outcome.summary.rejected += result.summary.rejected
                 outcome.summary.bytes += result.summary.bytes
                 outcome.summary.requests += result.summary.requests
             case .failed: outcome.summary.failed += 1

@@ -20,8 +20,12 @@ package struct ExportSpec: Sendable {
     package var lookback: Int
     /// What happens to the rows, in order.
     package var stages: [any Stage]
+    /// What the columns that land are held to, after the stages; nil where nothing was agreed on.
+    package var contract: ContractStage?
     /// How columns are named.
     package var naming: ColumnNaming
+    /// The columns that surely hold the day of a row.
+    package var dayColumns: Set<String>
     /// What decides the rows; where it differs, settled windows are stale.
     package var fingerprint: String
     /// What a load must satisfy before it commits.
@@ -37,7 +41,9 @@ package struct ExportSpec: Sendable {
         perAccount: Bool = false,
         lookback: Int,
         stages: [any Stage] = [],
+        contract: ContractStage? = nil,
         naming: ColumnNaming = .snakeCase,
+        dayColumns: Set<String> = [],
         fingerprint: String,
         rules: LoadRules = LoadRules()
     ) {
@@ -49,8 +55,18 @@ package struct ExportSpec: Sendable {
         self.perAccount = perAccount
         self.lookback = lookback
         self.stages = stages
+        self.contract = contract
         self.naming = naming
+        self.dayColumns = dayColumns
         self.fingerprint = fingerprint
         self.rules = rules
+    }
+}
+
+extension ExportSpec {
+    /// Whether rows of two windows surely differ in this key, so that it does not matter which is loaded first.
+    func isSeparated(by key: [String]) -> Bool {
+        let cutsDays = size != .all && range != nil
+        return (!cutsDays || !dayColumns.isDisjoint(with: key)) && (!perAccount || key.contains(AccountColumn.name))
     }
 }

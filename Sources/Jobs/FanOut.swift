@@ -25,6 +25,12 @@ final class Lane: Sendable {
         do { try await session.write(block) } catch { fail(error) }
     }
 
+    /// Keeps the next rejected rows; does nothing once the sink has failed.
+    func quarantine(_ rejects: Rejects) async {
+        guard failure == nil, !rejects.rows.isEmpty else { return }
+        do { try await session.quarantine(rejects) } catch { fail(error) }
+    }
+
     @discardableResult private func fail(_ error: any Error) -> Block? {
         failed.withLock { $0 = $0 ?? error }
         return nil

@@ -91,8 +91,8 @@ package struct Export: Sendable {
     package var columns: ColumnNaming
     /// Pinned types, nullability and values per column.
     package var contract: JSONObject?
-    /// The rule on a window's number of rows.
-    package var expectedRows: RowRule?
+    /// What is expected of the rows of every window.
+    package var expected: Expectation
     package var into: [SinkEntry]
 
     package init(
@@ -109,7 +109,7 @@ package struct Export: Sendable {
         onSchemaChange: SchemaChangeRule = .fail,
         columns: ColumnNaming = .snakeCase,
         contract: JSONObject? = nil,
-        expectedRows: RowRule? = nil,
+        expected: Expectation = Expectation(),
         into: [SinkEntry]
     ) {
         self.name = name
@@ -125,7 +125,7 @@ package struct Export: Sendable {
         self.onSchemaChange = onSchemaChange
         self.columns = columns
         self.contract = contract
-        self.expectedRows = expectedRows
+        self.expected = expected
         self.into = into
     }
 }
@@ -138,6 +138,22 @@ package struct WindowRule: Hashable, Sendable {
     package var perAccount = false
     /// Days that platforms restate.
     package var lookback = 7
+
+    package init() {}
+}
+
+/// What is expected of the rows of every window; a window that is otherwise is refused.
+package struct Expectation: Hashable, Sendable {
+    /// The rule on the number of rows.
+    package var rows: RowRule?
+    /// Whether every day of the window has rows.
+    package var hasAllDays = false
+    /// Whether every account asked for has rows.
+    package var hasAllAccounts = false
+    /// Whether no two rows have the same values in all columns of the key.
+    package var isUnique = false
+    /// The key; empty for the query's dimensions.
+    package var key: [String] = []
 
     package init() {}
 }

@@ -28,19 +28,26 @@ extension JobRun {
         let exports = try wantedExports()
         try await withSupermetricsClient(configuration) { client in
             for export in exports {
-                for finding in await checkSource(of: export, client) { found(finding) }
+                let (findings, schema) = await checkSource(of: export, client)
+                for finding in findings { found(finding) }
                 let spec = try? await ExportResolver(job: job, client: client, now: now).resolve(export).spec
-                for entry in export.into { found(await checkDestination(entry, export, spec)) }
+                for entry in export.into {
+                    for finding in await checkDestination(entry, export, spec, schema) { found(finding) }
+                }
             }
         }
     }
 
-    private func checkSource(of export: Export, _ client: SupermetricsClient) async -> [CheckFinding] {
+    /// What is found about key, accounts and fields, and the columns that would land where these are in order.
+    private func checkSource(
+        of export: Export,
+        _ client: SupermetricsClient
+    ) async -> (findings: [CheckFinding], schema: Schema?) {
         let place = "export '\(export.name)'"
         do {
             var findings: [CheckFinding] = []
             let fields = try await client.fields.list(dsID: export.query.dsID).value
-            findings += checkFields(export, known: fields, place)
+            let schema = checkFields(export, known: fields, place, &findings)
             if case .named(let ids) = export.query.accounts, !export.query.accounts.needsResolving {
                 let accounts = try await client.accounts.list(dsID: export.query.dsID).value.accounts.map(\.id)
                 for id in ids where !accounts.contains(id) {
@@ -53,16 +60,23 @@ extension JobRun {
                     )
                 }
             }
-            return findings.isEmpty
-                ? [CheckFinding(state: .fine, text: "\(place): key, accounts and fields are in order")] : findings
+            if findings.isEmpty {
+                findings = [CheckFinding(state: .fine, text: "\(place): key, accounts and fields are in order")]
+            }
+            return (findings, schema)
         } catch {
             let failure = Failure(error) ?? Failure(.unexpected, "the check was cancelled")
-            return [CheckFinding(state: .failure(failure.kind), text: "\(place): \(failure.message)")]
+            return ([CheckFinding(state: .failure(failure.kind), text: "\(place): \(failure.message)")], nil)
         }
     }
 
-    private func checkFields(_ export: Export, known: [SupermetricsAPI::Field], _ place: String) -> [CheckFinding] {
-        var findings: [CheckFinding] = []
+    /// The columns that would land; nil where fields or stages do not allow any.
+    private func checkFields(
+        _ export: Export,
+        known: [SupermetricsAPI::Field],
+        _ place: String,
+        _ findings: inout [CheckFinding]
+    ) -> Schema? {
         let byID = Dictionary(known.map { ($0.id.lowercased(), $0) }) { first, _ in first }
         var landed: [LandedField] = []
         for id in export.query.fieldIDs {
@@ -80,44 +94,47 @@ extension JobRun {
                 LandedField(id: id, dataType: field.dataType ?? "", isMetric: field.fieldType == "met")
             )
         }
-        guard findings.isEmpty else { return findings }
+        guard findings.isEmpty else { return nil }
         do throws(StageError) {
             let schema = try Schema(landing: landed, naming: export.columns)
-            var made: [any Stage] = []
+            var made: [any Stage] = export.window.perAccount ? [AccountColumn(account: "")] : []
             for entry in export.stages { made.append(try entry.stage()) }
-            _ = try BoundPipeline(reading: schema, through: made)
+            if let contract = export.contractStage { made.append(contract) }
+            return try BoundPipeline(reading: schema, through: made).output
         } catch {
             findings.append(CheckFinding(state: .failure(.usage), text: "\(place): \(error)"))
+            return nil
         }
-        return findings
     }
 
     private func checkDestination(
         _ entry: SinkEntry,
         _ export: Export,
-        _ spec: ExportSpec?
-    ) async -> CheckFinding {
+        _ spec: ExportSpec?,
+        _ schema: Schema?
+    ) async -> [CheckFinding] {
         let place = "export '\(export.name)'"
         do {
             let resolved = spec.map { entry.withPath(of: $0, chosen: nil) } ?? entry
             return try await withSinks([resolved], installed: installed) { sinks in
-                var notes: [String] = []
+                var findings: [CheckFinding] = []
                 for sink in sinks {
-                    notes += try await sink.check()
+                    let notes = try await sink.check(landing: schema)
                     if let spec { _ = try await sink.ledger(of: spec.id) }
+                    let whole = "\(place): \(sink.destination)"
+                    findings.append(CheckFinding(state: .fine, text: "\(whole) can be written"))
+                    findings += notes.map { note in
+                        switch note.kind {
+                        case .change: CheckFinding(state: .fine, text: "\(whole): a run would \(note.text)")
+                        case .warning: CheckFinding(state: .warning, text: "\(whole): \(note.text)")
+                        }
+                    }
                 }
-                let name = sinks.map(\.destination).joined(separator: ", ")
-                guard notes.isEmpty else {
-                    return CheckFinding(
-                        state: .warning,
-                        text: "\(place): \(name): \(notes.joined(separator: "; "))"
-                    )
-                }
-                return CheckFinding(state: .fine, text: "\(place): \(name) can be written")
+                return findings
             }
         } catch {
             let failure = Failure(error) ?? Failure(.unexpected, "the check was cancelled")
-            return CheckFinding(state: .failure(failure.kind), text: "\(place): \(failure.message)")
+            return [CheckFinding(state: .failure(failure.kind), text: "\(place): \(failure.message)")]
         }
     }
 }

@@ -111,7 +111,12 @@ enum JobFormat {
 
     static let expectation = ObjectShape(
         name: "expect",
-        fields: [Field("rows", .notation(.rowRule), "how many rows a window must have, such as '>= 1'")]
+        fields: [
+            Field("rows", .notation(.rowRule), "how many rows a window must have, such as '>= 1'"),
+            Field("days", .word(["all"]), "all: every day of the window must have rows"),
+            Field("accounts", .word(["all"]), "all: every account asked for must have rows"),
+            Field("unique", .either([.bool, texts]), "true, or the columns in which no two rows may be alike"),
+        ]
     )
 }
 
@@ -181,7 +186,8 @@ extension JobFormat {
         name: "cast",
         fields: [
             Field("type", .notation(.columnType), required: true, "the column's type"),
-            Field("format", .text, "how dates are written, such as %d.%m.%Y"),
+            Field("format", .text, "how dates are written, such as %d.%m.%Y; or percent"),
+            Field("round", .word(["half_even"]), "rounds digits beyond a decimal's scale, instead of refusing them"),
         ]
     )
     private static let hash = ObjectShape(

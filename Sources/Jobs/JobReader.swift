@@ -145,12 +145,6 @@ extension JobReader {
 
 extension JobReader {
     private mutating func export(_ node: JobNode, zone: TimeZone) -> Export {
-        if let change = node["on_schema_change"], change.text == "freeze" {
-            postpone("'on_schema_change: freeze' is not supported yet", at: change.location)
-        }
-        for name in ["contract", "expect"] {
-            if let rule = node[name] { postpone("'\(name)' is not supported yet", at: rule.location) }
-        }
         var export = Export(
             name: node["name"]?.text ?? "",
             renamedFrom: node["renamed_from"]?.text,
@@ -165,7 +159,7 @@ extension JobReader {
             onSchemaChange: word(node["on_schema_change"]) ?? .fail,
             columns: node["columns"]?.text == "keep" ? .keep : .snakeCase,
             contract: node["contract"].flatMap { $0.json.objectValue },
-            expectedRows: node["expect"]?["rows"]?.text.flatMap { RowRule($0) },
+            expected: expectation(node["expect"]),
             into: destinations(node["into"])
         )
         guard let queryNode = node["query"] else { return export }
@@ -175,7 +169,7 @@ extension JobReader {
         // What a stage would say of a value that is known to be wrong is no news.
         let stages = node["stages"]
         guard !mistakes.contains(where: { stages?.holds($0.location) ?? false }) else { return export }
-        mistakes += StageLint.mistakes(of: export)
+        mistakes += StageLint.mistakes(of: export, contractAt: node["contract"]?.location)
         return export
     }
 
@@ -218,16 +212,25 @@ extension JobReader {
             guard let member = element.members.first, element.members.count == 1 else { continue }
             let entry = StageEntry(name: member.name, argument: member.value, location: member.location)
             entries.append(entry)
-            if !Stages.names.contains(entry.name), JobFormat.stages.contains(where: { $0.name == entry.name }) {
-                postpone("the stage '\(entry.name)' is not supported yet", at: entry.location)
+            if entry.name == "dedupe", let keep = entry.argument["keep"] {
+                postpone("'keep' is not supported yet; the first row of each key stays", at: keep.location)
             }
         }
         return entries
     }
 
-    private mutating func badRowRule(_ node: JobNode?) -> BadRowRule {
+    private func expectation(_ node: JobNode?) -> Expectation {
+        var expected = Expectation()
+        expected.rows = node?["rows"]?.text.flatMap { RowRule($0) }
+        expected.hasAllDays = node?["days"]?.text == "all"
+        expected.hasAllAccounts = node?["accounts"]?.text == "all"
+        expected.key = (node?["unique"]?.elements ?? []).compactMap(\.text)
+        expected.isUnique = node?["unique"]?.bool ?? !expected.key.isEmpty
+        return expected
+    }
+
+    private func badRowRule(_ node: JobNode?) -> BadRowRule {
         guard let node, (node.text ?? node["action"]?.text) == "quarantine" else { return .fail }
-        postpone("'on_bad_row: quarantine' is not supported yet", at: node.location)
         return .quarantine(max: node["max"]?.text.flatMap { RowLimit($0) })
     }
 

@@ -16,7 +16,7 @@ package struct JobRun: Sendable {
     package var credential: Credential
     /// Told what happens, from any thread.
     package var report: @Sendable (RunEvent) -> Void
-    /// Threads that compress and render: spare batches and loads are counted by it.
+    /// Threads that compress and render: batches under way and loads are counted by it.
     package var cores: Int
     /// Measures and sleeps.
     package var clock: any Clock<Duration>
@@ -123,7 +123,7 @@ package struct JobRun: Sendable {
             windows: ConcurrencyGate(permits: windowsAtOnce),
             windowsAtOnce: windowsAtOnce,
             pumps: ConcurrencyGate(permits: loadsAtOnce),
-            spare: SpareBatches(cores),
+            slots: BatchSlots(cores + 2),
             maxAttempts: job.api.maxAttempts,
             clock: clock,
             now: now,

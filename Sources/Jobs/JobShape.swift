@@ -85,6 +85,11 @@ struct Notation: Sendable {
         pattern: #"^(day|week|month|all|[0-9]+ ?days?)$"#,
         accepts: { WindowSize($0) != nil }
     )
+    static let chunkSize = Notation(
+        expected: "day, week, month, or a number of days such as 10 days",
+        pattern: #"^(day|week|month|[0-9]+ ?days?)$"#,
+        accepts: { WindowSize($0).map { $0 != .all } ?? false }
+    )
     static let percentage = Notation(
         expected: "a percentage from 0% to 100%",
         pattern: #"^[0-9.]+ ?%$"#,

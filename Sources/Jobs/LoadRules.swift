@@ -10,18 +10,26 @@ package struct LoadRules: Hashable, Sendable {
     package var onSampled: SampledRule
     /// Columns other than those the window landed with before.
     package var onSchemaChange: SchemaChangeRule
+    /// Rows that could not be converted.
+    package var onBadRow: BadRowRule
+    /// What is expected of the rows of every window.
+    package var expected: Expectation
 
     /// The rules of an export that says nothing about them, or others.
     package init(
         onEmpty: EmptyRule? = nil,
         shrinkLimit: Double? = 0.5,
         onSampled: SampledRule = .warn,
-        onSchemaChange: SchemaChangeRule = .fail
+        onSchemaChange: SchemaChangeRule = .fail,
+        onBadRow: BadRowRule = .fail,
+        expected: Expectation = Expectation()
     ) {
         self.onEmpty = onEmpty
         self.shrinkLimit = shrinkLimit
         self.onSampled = onSampled
         self.onSchemaChange = onSchemaChange
+        self.onBadRow = onBadRow
+        self.expected = expected
     }
 
     /// Judges a finished load against what one destination held before.
@@ -62,7 +70,7 @@ package struct LoadRules: Hashable, Sendable {
     ///
     /// - Throws: `Refusal` where they differ and the job does not allow it.
     func judge(_ schema: Schema, replacing previous: Checkpoint?, fingerprint: String) throws(Refusal) {
-        guard onSchemaChange != .evolve, let previous, previous.schema.columns != schema.columns,
+        guard onSchemaChange == .fail, let previous, previous.schema.columns != schema.columns,
             previous.fingerprint == fingerprint
         else { return }
         let (old, new) = (Set(previous.schema.columns), Set(schema.columns))

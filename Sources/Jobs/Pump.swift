@@ -1,18 +1,22 @@
 import PipelineCore
 import Synchronization
 
-/// Batches a window may hold beyond its own two: one pool for the process, asked and never waited for.
+/// The batches that may be on their way at once, counted for the whole process: asked and never waited for.
 ///
-/// Waiting for a slot while holding others would let windows block each other.
-package final class SpareBatches: Sendable {
+/// A window always gets two, and more only while slots are free. Waiting for a slot while holding others would let
+/// windows block each other.
+package final class BatchSlots: Sendable {
     private let free: Mutex<Int>
 
     /// A pool of so many.
     package init(_ count: Int) { free = Mutex(count) }
 
-    func tryTake() -> Bool {
+    /// Takes a slot for a window that holds `held`; the pool may owe a window its first two.
+    ///
+    /// - Returns: Whether the window may hold one more.
+    func take(holding held: Int) -> Bool {
         free.withLock { free in
-            guard free > 0 else { return false }
+            guard held < 2 || free > 0 else { return false }
             free -= 1
             return true
         }
@@ -40,20 +44,36 @@ struct Pumped: Sendable {
     var bytes = 0
     /// How many rows could not be read or converted.
     var rejected = 0
+    /// How many rows stages left out, and how many they made.
+    var filtered = 0
+    var deduplicated = 0
+    var added = 0
     /// The first of them; the others are only counted, or they would take memory without limit.
     var firstReject: Reject?
 }
 
 /// Takes batches through the stages into the lanes of a window, several at once, written in row order.
 struct Pump {
-    /// Changes one batch in place; called for several batches at once.
-    let process: @Sendable (inout Batch, inout Rejects) throws -> Void
+    /// Changes one batch in place, whose number in the window it is given; called for several batches at once.
+    let process: @Sendable (inout Batch, inout Rejects, Int) async throws -> Void
     let lanes: [Lane]
-    let spare: SpareBatches
+    /// What a window does with rows that could not be converted.
+    var badRows = BadRows()
+    let slots: BatchSlots
     /// Takes each batch once its blocks are made.
     let recycle: @Sendable (consuming Batch) -> Void
     /// Told the number of rows of every block written.
     let wrote: @Sendable (Int) -> Void
+
+    /// What a window does with rows that could not be converted.
+    struct BadRows {
+        /// Whether they go to the lanes' quarantine.
+        var areKept = false
+        /// The most of them before it is no use to go on; nil for no limit.
+        var limit: Int?
+        /// The page and request a row came with, by its number.
+        var origin: (Int) -> (page: Int, requestID: String?) = { _ in (0, nil) }
+    }
 
     /// A batch on its way: a block per lane, and what was rejected of it.
     private struct Rendered: Sendable {
@@ -74,13 +94,13 @@ struct Pump {
         var written = 0
         var pumped = Pumped()
         var finished: [Int: Rendered] = [:]
-        defer { spare.give(max(0, started - written - 2)) }
+        defer { slots.give(started - written) }
         try await withThrowingTaskGroup(of: Rendered.self) { group in
             while true {
-                while !ended, started - written < 2 || spare.tryTake() {
-                    started += 1  // before the await, so that a throw gives the spare slot back
+                while !ended, slots.take(holding: started - written) {
+                    started += 1  // before the await, so that a throw gives the slot back
                     guard let read = try await next().map({ Handover($0) }) else {
-                        if started - written > 2 { spare.give() }
+                        slots.give()
                         (ended, started) = (true, started - 1)
                         break
                     }
@@ -92,13 +112,25 @@ struct Pump {
                 }
                 guard let rendered = finished.removeValue(forKey: written) else { return }
                 for (lane, block) in zip(lanes, rendered.blocks) { await lane.write(block) }
+                if badRows.areKept, !rendered.rejects.rows.isEmpty {
+                    var rejects = rendered.rejects
+                    rejects.locate(badRows.origin)
+                    for lane in lanes { await lane.quarantine(rejects) }
+                }
                 if lanes.allSatisfy({ $0.failure != nil }) { throw NoLaneLeft() }
                 pumped.loaded += rendered.rowCount
                 pumped.bytes += rendered.blocks.lazy.compactMap { $0?.bytes.count }.first ?? 0
                 pumped.rejected += rendered.rejects.rows.count
                 pumped.firstReject = pumped.firstReject ?? rendered.rejects.rows.first
+                pumped.filtered += rendered.rejects.filtered
+                pumped.deduplicated += rendered.rejects.deduplicated
+                pumped.added += rendered.rejects.added
+                if let limit = badRows.limit, pumped.rejected > limit {
+                    group.cancelAll()
+                    return
+                }
                 wrote(rendered.rowCount)
-                if started - written > 2 { spare.give() }
+                slots.give()
                 written += 1
             }
         }
@@ -112,7 +144,7 @@ struct Pump {
     ) {
         group.addTask { [process, lanes, recycle] in
             guard var (batch, rejects) = read.take() else { throw CancellationError() }
-            try process(&batch, &rejects)
+            try await process(&batch, &rejects, index)
             let blocks = lanes.map { $0.encode(batch) }
             let rowCount = batch.rowCount
             recycle(batch)

@@ -22,6 +22,9 @@ package enum RowLimit: Hashable, Sendable, LosslessStringConvertible {
         }
     }
 
+    /// Whether it is a number of rows.
+    var isRows: Bool { if case .rows = self { true } else { false } }
+
     /// Whether `rejected` of `received` rows are within the limit.
     package func allows(_ rejected: Int, of received: Int) -> Bool {
         switch self {

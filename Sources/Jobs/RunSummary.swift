@@ -44,6 +44,8 @@ public struct ExportSummary: Sendable, Encodable {
     public var failed: Int
     /// Rows loaded in this run.
     public var rows: Int
+    /// Rows put into quarantine in this run.
+    public var rejected = 0
     /// Bytes of these rows as written, compressed where the destination is; in one destination where there are several.
     public var bytes: Int
     /// HTTP requests spent on the windows loaded.
@@ -90,6 +92,12 @@ public struct WindowSummary: Sendable, Encodable {
     public var state: State
     /// Rows loaded.
     public var rows: Int
+    /// Rows in quarantine.
+    public var rejected = 0
+    /// Rows that a `filter` stage left out.
+    public var filtered = 0
+    /// Rows that a `dedupe` stage left out.
+    public var deduplicated = 0
     /// Bytes of these rows as written.
     public var bytes: Int
     /// HTTP requests spent.

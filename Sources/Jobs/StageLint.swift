@@ -4,26 +4,31 @@ import SupermetricsAPI
 
 /// Tries the stages of an export on the columns its query alone shows, so that a wrong name is found before any request.
 ///
-/// Column types are known to the API only; here all are text, which select, drop, rename and cast do not mind.
+/// Column types are known to the API only; here all are text, and where a stage minds its types only its names are tried.
 enum StageLint {
-    private static let blindToTypes: Set = ["select", "drop", "rename", "cast"]
-
     /// What is wrong with the stages: of each whether it can read its arguments, and the first that does not fit the
-    /// columns which reach it.
-    static func mistakes(of export: Export) -> [JobMistake] {
+    /// columns which reach it; and whether the contract fits the columns that land.
+    static func mistakes(of export: Export, contractAt location: JobLocation?) -> [JobMistake] {
         var mistakes: [JobMistake] = []
         var columns = columns(of: export)
         for entry in export.stages where Stages.names.contains(entry.name) {
             do throws(StageError) {
                 let stage = try entry.stage()
-                guard blindToTypes.contains(entry.name), let input = columns else {
-                    columns = nil
-                    continue
-                }
+                guard let input = columns else { continue }
                 columns = nil
-                columns = try stage.bind(to: input).output
+                if let stage = stage as? any NameCheckedStage {
+                    columns = try stage.names(from: input)
+                } else {
+                    columns = try stage.bind(to: input).output
+                }
+                columns?.forgetTypes()
             } catch {
                 mistakes.append(mistake(error, of: entry))
+            }
+        }
+        if let columns, let location {
+            do throws(StageError) { _ = try export.contractStage?.bind(to: columns) } catch {
+                mistakes.append(JobMistake(error.description, at: location))
             }
         }
         return mistakes
@@ -58,5 +63,12 @@ enum StageLint {
             )
         }
         return JobMistake(error.description, at: entry.location)
+    }
+}
+
+extension Schema {
+    /// Makes every column text.
+    fileprivate mutating func forgetTypes() {
+        for index in columns.indices { columns[index].type = .text }
     }
 }

@@ -25,6 +25,9 @@ package enum TimeCut: Hashable, Sendable {
         judge(dataTypes.map(period(dataType:)), size, whenUnknown: .refused)
     }
 
+    /// Whether the field, by its id alone, surely holds the day of a row, so that rows of two cells differ in it.
+    package static func holdsDay(fieldID: String) -> Bool { period(fieldID: fieldID) == .day }
+
     private static func judge(_ periods: [Period?], _ size: WindowSize, whenUnknown: TimeCut) -> TimeCut {
         let isKept = periods.contains { period in
             switch (period, size) {

@@ -15,7 +15,7 @@ struct RunResources: Sendable {
     let windowsAtOnce: Int
     /// Lets so many windows take rows to their sinks at once; commits, which wait for disks, are not counted.
     let pumps: ConcurrencyGate
-    let spare: SpareBatches
+    let slots: BatchSlots
     let maxAttempts: Int
     let clock: any Clock<Duration>
     let now: @Sendable () -> Timestamp
@@ -31,6 +31,10 @@ struct WindowRun {
     let sinks: [LeasedSink]
     /// Queries for this window, or parts of it, that a run that died left behind.
     let attempts: [Attempt]
+    /// The columns that stay as they are under `on_schema_change: freeze`; nil where nothing was loaded yet.
+    let frozen: Schema?
+    /// The bad rows of the export in this run.
+    let badRows: BadRowCount
 
     /// How often a window is loaded again after a failure of its destinations that may pass.
     private static let reloads = 2
@@ -126,6 +130,9 @@ struct WindowRun {
                     sinks[target.sink].noteCommit()
                     outcome.committed.insert(target.sink)
                     outcome.summary.rows = checkpoint.counts.loaded
+                    outcome.summary.rejected = checkpoint.counts.rejected
+                    outcome.summary.filtered = checkpoint.counts.filtered
+                    outcome.summary.deduplicated = checkpoint.counts.deduplicated
                 case .failure(let error):
                     // A load that was cancelled fails as its destination likes to put it.
                     try Task.checkCancellation()
@@ -218,8 +225,8 @@ struct WindowRun {
             landing: rows.fields.map { LandedField(id: $0.id, dataType: $0.dataType, isMetric: $0.isMetric) },
             naming: spec.naming
         )
-        let account = fetch.window.account.map { [AccountColumn(account: $0)] } ?? []
-        let pipeline = try BoundPipeline(reading: base, through: account + (options.beforeStages ? [] : spec.stages))
+        let audit = RowAudit(try spec.rules.expected.interest(in: rows.fields, base, of: fetch))
+        let pipeline = try bindStages(to: base, audit)
         for target in targets {
             try spec.rules.judge(pipeline.output, replacing: target.previous, fingerprint: spec.fingerprint)
         }
@@ -227,14 +234,27 @@ struct WindowRun {
         let (export, window) = (export, name)
         let fanOut = FanOut(
             sinks: targets.map { sinks[$0.sink] },
-            load: Load(window: fetch.window, schema: pipeline.output)
+            load: Load(
+                window: fetch.window,
+                schema: pipeline.output,
+                dimensions: pipeline.output.dimensions(of: rows.fields.filter { !$0.isMetric }.map(\.id))
+            )
         )
         return try await fanOut { lanes in
             let report = resources.report
+            let turnstiles = (0..<pipeline.orderedCount).map { _ in Turnstile() }
             let pump = Pump(
-                process: { batch, rejects in try pipeline.process(&batch, rejecting: &rejects) },
+                process: { batch, rejects, index in
+                    try await pipeline.process(
+                        &batch,
+                        rejecting: &rejects,
+                        wait: { try await turnstiles[$0].wait(index) },
+                        pass: { turnstiles[$0].pass(index) }
+                    )
+                },
                 lanes: lanes,
-                spare: resources.spare,
+                badRows: badRowHandling(rows),
+                slots: resources.slots,
                 recycle: { [extractor = resources.extractor] in extractor.recycle($0) },
                 wrote: { report(.rows(export: export, window: window, count: $0)) }
             )
@@ -242,10 +262,36 @@ struct WindowRun {
                 report(.loading(export: export, window: window, expectedRows: rows.expectedRows))
                 return try await pump.run { try await rows.next() }
             }
-            notes.warnings = try judge(pumped, rows.facts, targets).map { "\(window): \($0)" }
+            notes.warnings = try judge(pumped, rows.facts, audit.findings, targets).map { "\(window): \($0)" }
             notes.bytes = pumped.bytes
             return checkpoint(pumped, rows.facts, schema: pipeline.output, requests: tally.made)
         }
+    }
+
+    /// The stages of the export, tied to the columns as they land without them.
+    private func bindStages(to base: Schema, _ audit: RowAudit) throws -> BoundPipeline {
+        var stages: [any Stage] = fetch.window.account.map { [AccountColumn(account: $0)] } ?? []
+        stages.append(audit)
+        if !options.beforeStages {
+            stages += spec.stages
+            if let contract = spec.contract { stages.append(contract) }
+        }
+        let keepsRejects = spec.rules.onBadRow != .fail
+        let pipeline = try BoundPipeline(reading: base, through: stages, keepsRejects: keepsRejects)
+        guard spec.rules.onSchemaChange == .freeze, let frozen, !options.beforeStages else { return pipeline }
+        return try BoundPipeline(
+            reading: base,
+            through: stages + spec.rules.stages(from: pipeline.output, to: frozen),
+            keepsRejects: keepsRejects
+        )
+    }
+
+    /// What happens to rows that cannot be converted.
+    private func badRowHandling(_ rows: WindowRows) -> Pump.BadRows {
+        guard case .quarantine(let limit) = spec.rules.onBadRow else { return Pump.BadRows() }
+        var most: Int?
+        if case .rows(let count) = limit { most = count }
+        return Pump.BadRows(areKept: true, limit: most, origin: { rows.origin(ofRow: $0) })
     }
 
     // MARK: Commit
@@ -257,16 +303,13 @@ struct WindowRun {
     private func judge(
         _ pumped: Pumped,
         _ facts: WindowFacts,
+        _ findings: RowAudit.Findings,
         _ targets: [WindowFetch.Target]
     ) throws(Refusal) -> [String] {
         let request = facts.requestIDs.last.map { " (request id \($0))" } ?? ""
+        var quarantined: String?
         if let reject = pumped.firstReject {
-            let more = pumped.rejected > 1 ? " (and \(pumped.rejected - 1) more bad rows)" : ""
-            let cure = "correct it at the source, cast the column to text, or leave its field out of the query"
-            throw Refusal(
-                "window \(name), row \(reject.row + 1), column \(reject.column): \(reject.rule)\(more); \(cure)\(request)",
-                cause: "column \(reject.column): \(reject.rule)"
-            )
+            quarantined = try judge(reject, of: pumped, facts, request)
         }
         let loss = "the window is not whole, and nothing of it was loaded; run it again"
         guard facts.announced == facts.received else {
@@ -275,13 +318,16 @@ struct WindowRun {
                 cause: loss
             )
         }
-        guard facts.received == pumped.loaded else {
+        let counts = counts(of: pumped, facts)
+        guard counts.areBalanced else {
             throw Refusal(
-                "\(facts.received) rows came and \(pumped.loaded) left the stages: \(loss)\(request)",
+                "\(facts.received) rows came, and the stages account for \(counts.loaded + counts.rejected + counts.filtered + counts.deduplicated - counts.added): \(loss)\(request)",
                 cause: loss
             )
         }
-        var warnings = facts.warnings
+        try spec.rules.expected.judge(loaded: pumped.loaded, findings, of: fetch)
+        var warnings = facts.warnings + (quarantined.map { [$0] } ?? [])
+        if let silent = fetch.accountsWithoutRows(findings) { warnings.append(silent) }
         if facts.isSampled {
             let sampled = "the API sampled the rows"
             guard spec.rules.onSampled == .warn else {
@@ -303,6 +349,57 @@ struct WindowRun {
         return warnings
     }
 
+    /// Judges bad rows, `reject` being the first.
+    ///
+    /// - Returns: What a person should know although the window is loaded without them.
+    private func judge(
+        _ reject: Reject,
+        of pumped: Pumped,
+        _ facts: WindowFacts,
+        _ request: String
+    ) throws(Refusal) -> String {
+        let first = "window \(name), row \(reject.row + 1), column \(reject.column): \(reject.rule)"
+        let cause = "column \(reject.column): \(reject.rule)"
+        let cure = "correct it at the source, cast the column to text, or leave its field out of the query"
+        switch spec.rules.onBadRow {
+        case .fail:
+            let more = pumped.rejected > 1 ? " (and \(pumped.rejected - 1) more bad rows)" : ""
+            throw Refusal("\(first)\(more); \(cure), or write on_bad_row: quarantine\(request)", cause: cause)
+        case .quarantine(let limit):
+            if let limit, !limit.allows(pumped.rejected, of: facts.received) {
+                let share =
+                    limit.isRows
+                    ? "more than \(limit) bad rows"
+                    : "\(pumped.rejected) of \(facts.received) rows are bad, more than \(limit)"
+                throw Refusal("\(share); the first: \(first); \(cure)\(request)", cause: cause)
+            }
+            if let limit, case .rows(let most) = limit {
+                let before = badRows.others(than: fetch.window.id)
+                guard badRows.note(pumped.rejected, of: fetch.window.id, most: most) else {
+                    throw Refusal(
+                        "\(pumped.rejected) bad rows, and \(before) in windows of this run before: more than \(most); the"
+                            + " first: \(first); \(cure)\(request)",
+                        cause: cause
+                    )
+                }
+            }
+            return
+                "\(pumped.rejected) bad rows in quarantine, the first: row \(reject.row + 1), column \(reject.column): \(reject.rule)"
+        }
+    }
+
+    private func counts(of pumped: Pumped, _ facts: WindowFacts) -> RowCounts {
+        RowCounts(
+            api: facts.announced,
+            received: facts.received,
+            loaded: pumped.loaded,
+            rejected: pumped.rejected,
+            filtered: pumped.filtered,
+            deduplicated: pumped.deduplicated,
+            added: pumped.added
+        )
+    }
+
     /// The note that makes the window count; every sink gives it its own layout.
     private func checkpoint(_ pumped: Pumped, _ facts: WindowFacts, schema: Schema, requests: Int) -> Checkpoint {
         Checkpoint(
@@ -310,7 +407,7 @@ struct WindowRun {
             export: spec.id,
             covers: fetch.days,
             accounts: fetch.accounts,
-            counts: RowCounts(api: facts.announced, received: facts.received, loaded: pumped.loaded),
+            counts: counts(of: pumped, facts),
             fetchedAt: facts.fetchedAt,
             settled: SettleRule(lookback: spec.lookback).isSettled(fetch.days, fetchedAt: facts.fetchedAt),
             fingerprint: spec.fingerprint,
@@ -342,6 +439,36 @@ struct WindowRun {
         for target in fetch.targets where !outcome.committed.contains(target.sink) {
             try? await sinks[target.sink].run.record(attempt)
         }
+    }
+}
+
+/// The bad rows of an export's windows in one run.
+final class BadRowCount: Sendable {
+    private let counts = Mutex<[WindowID: Int]>([:])
+
+    /// How many there are in other windows.
+    func others(than window: WindowID) -> Int {
+        counts.withLock { counts in counts.reduce(0) { $1.key == window ? $0 : $0 + $1.value } }
+    }
+
+    /// Notes those of a window, unless there would be more than `most` in all; a window that is loaded again counts once.
+    func note(_ count: Int, of window: WindowID, most: Int) -> Bool {
+        counts.withLock { counts in
+            let others = counts.reduce(0) { $1.key == window ? $0 : $0 + $1.value }
+            guard others + count <= most else { return false }
+            counts[window] = count
+            return true
+        }
+    }
+}
+
+extension Schema {
+    /// The columns that hold the fields of these ids, and the account; nil where one of the fields has no column.
+    func dimensions(of ids: [String]) -> [String]? {
+        let fields = Set(columns.compactMap(\.field))
+        guard ids.allSatisfy(fields.contains) else { return nil }
+        let wanted = Set(ids)
+        return columns.filter { $0.name == AccountColumn.name || $0.field.map(wanted.contains) == true }.map(\.name)
     }
 }
 

@@ -13,6 +13,10 @@ public struct Batch: Sendable {
     public var rowCount: Int
     /// The number of the first row within its window, counted from 0 before any stage.
     public var firstRow: Int
+    /// The number of every row within its window; nil as long as they run on from `firstRow` without a gap.
+    ///
+    /// Rows that a stage made of one row have its number.
+    public var rowNumbers: [Int]?
 
     /// A batch of rows that already stand in `bytes`; `cells` holds one cell per column for each of `rowCount` rows.
     public init(schema: Schema, bytes: [UInt8], cells: [Cell], rowCount: Int, firstRow: Int = 0) {
@@ -25,6 +29,9 @@ public struct Batch: Sendable {
 
     /// How many cells a row has.
     public var columnCount: Int { schema.columns.count }
+
+    /// The number within its window of the row at `place` in this batch.
+    public func rowNumber(at place: Int) -> Int { rowNumbers?[place] ?? firstRow + place }
 }
 
 /// What an encoder hands its writer: the bytes to write and what they hold.

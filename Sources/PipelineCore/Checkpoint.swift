@@ -124,7 +124,8 @@ public struct Layout: Hashable, Sendable, Codable {
     }
 }
 
-/// What became of a window's rows: API rows = received = loaded + rejected + filtered + deduplicated.
+/// What became of a window's rows: API rows = received, and received + added = loaded + rejected + filtered +
+/// deduplicated.
 public struct RowCounts: Hashable, Sendable, Codable {
     /// Rows the API announced; equal to `received` where it announced none.
     public var api: Int
@@ -138,19 +139,60 @@ public struct RowCounts: Hashable, Sendable, Codable {
     public var filtered: Int
     /// Rows a `dedupe` stage left out.
     public var deduplicated: Int
+    /// Rows an `unpivot` stage made beyond those that reached it.
+    public var added: Int
 
     /// Counts of a window.
-    public init(api: Int, received: Int, loaded: Int, rejected: Int = 0, filtered: Int = 0, deduplicated: Int = 0) {
+    public init(
+        api: Int,
+        received: Int,
+        loaded: Int,
+        rejected: Int = 0,
+        filtered: Int = 0,
+        deduplicated: Int = 0,
+        added: Int = 0
+    ) {
         self.api = api
         self.received = received
         self.loaded = loaded
         self.rejected = rejected
         self.filtered = filtered
         self.deduplicated = deduplicated
+        self.added = added
     }
 
     /// Whether every row the API announced arrived and is accounted for.
-    public var areBalanced: Bool { api == received && received == loaded + rejected + filtered + deduplicated }
+    public var areBalanced: Bool {
+        api == received && received + added == loaded + rejected + filtered + deduplicated
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case api, received, loaded, rejected, filtered, deduplicated, added
+    }
+
+    /// Decodes counts; those of a checkpoint that knows no `added` have none.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        api = try container.decode(Int.self, forKey: .api)
+        received = try container.decode(Int.self, forKey: .received)
+        loaded = try container.decode(Int.self, forKey: .loaded)
+        rejected = try container.decode(Int.self, forKey: .rejected)
+        filtered = try container.decode(Int.self, forKey: .filtered)
+        deduplicated = try container.decode(Int.self, forKey: .deduplicated)
+        added = try container.decodeIfPresent(Int.self, forKey: .added) ?? 0
+    }
+
+    /// Encodes the counts, `added` only where there is something to tell.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(api, forKey: .api)
+        try container.encode(received, forKey: .received)
+        try container.encode(loaded, forKey: .loaded)
+        try container.encode(rejected, forKey: .rejected)
+        try container.encode(filtered, forKey: .filtered)
+        try container.encode(deduplicated, forKey: .deduplicated)
+        if added != 0 { try container.encode(added, forKey: .added) }
+    }
 }
 
 /// One query for a window, noted durably before it is sent, so that a run that died finds it again.

@@ -49,9 +49,10 @@ public protocol Sink: Sendable {
 
     /// Proves that the destination can be written, without changing what it shows.
     ///
-    /// - Returns: What the user should know of the destination although it can be written, one sentence each.
+    /// - Parameter schema: The columns that would land; nil where they are not known.
+    /// - Returns: What the user should know of the destination although it can be written.
     /// - Throws: `SinkError` saying what stands in the way and what to do.
-    @discardableResult func check() async throws(SinkError) -> [String]
+    @discardableResult func check(landing schema: Schema?) async throws(SinkError) -> [SinkNote]
 
     /// Holds the export's lease for the time of `body`.
     ///
@@ -61,6 +62,28 @@ public protocol Sink: Sendable {
     ///     whole visible; otherwise the windows loaded so far are kept for a later run.
     /// - Throws: `SinkError` with the code `.locked` where another run holds the lease, else what `body` throws.
     func withRun(_ request: RunRequest, _ body: (any SinkRun) async throws -> Bool) async throws
+}
+
+/// What a user should know of a destination that can be written; one sentence.
+public struct SinkNote: Hashable, Sendable {
+    /// What kind of note it is.
+    public enum Kind: Hashable, Sendable {
+        /// What a run would make or change there, to be read after "a run would".
+        case change
+        /// What may have consequences the user does not expect.
+        case warning
+    }
+
+    /// What kind of note it is.
+    public var kind: Kind
+    /// The sentence.
+    public var text: String
+
+    /// A note with this text.
+    public init(_ kind: Kind, _ text: String) {
+        self.kind = kind
+        self.text = text
+    }
 }
 
 /// When loaded windows become visible.
@@ -259,17 +282,22 @@ public struct Load: Hashable, Sendable {
     public var window: Window
     /// The columns that land.
     public var schema: Schema
+    /// The columns that hold the query's dimensions and the account: the key of a row unless the job names another; nil
+    /// where a dimension does not land, so that rows may repeat.
+    public var dimensions: [String]?
 
     /// A load of `window` with the columns of `schema`.
-    public init(window: Window, schema: Schema) {
+    public init(window: Window, schema: Schema, dimensions: [String]? = nil) {
         self.window = window
         self.schema = schema
+        self.dimensions = dimensions
     }
 }
 
 /// One window being written.
 ///
-/// `encode` is pure and runs for many batches at once; `write` is called in row order, one call at a time.
+/// `encode` is pure and runs for many batches at once; `write` and `quarantine` are called in row order, one call at a
+/// time.
 public protocol LoadSession: Sendable {
     /// Renders a batch as the bytes the destination takes.
     ///
@@ -278,6 +306,13 @@ public protocol LoadSession: Sendable {
 
     /// Writes the next block.
     func write(_ block: Block) async throws(SinkError)
+
+    /// Keeps the next rejected rows, each with its cells and reason; they become visible with the window, and go when
+    /// the window is loaded again.
+    ///
+    /// Called only where the job quarantines bad rows, and with at least one row.
+    /// - Throws: `SinkError` with the code `.configuration` where the destination has no place for them.
+    func quarantine(_ rejects: Rejects) async throws(SinkError)
 }
 
 /// Why a sink failed or refused.

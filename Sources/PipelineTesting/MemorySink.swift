@@ -70,7 +70,7 @@ public struct MemorySink: Sink {
     }
 
     /// Fails where the store's interceptor says so.
-    public func check() async throws(SinkError) -> [String] {
+    public func check(landing schema: Schema?) async throws(SinkError) -> [SinkNote] {
         try store.pass(.check)
         return []
     }
@@ -138,7 +138,11 @@ private struct MemoryRun: SinkRun {
         let checkpoint = try await body(session)
         try Task.checkCancellation()
         try store.pass(.commit(load.window))
-        let loaded = MemoryStore.Loaded(rows: session.takeRows(), checkpoint: checkpoint)
+        let loaded = MemoryStore.Loaded(
+            rows: session.takeRows(),
+            rejects: session.takeRejects(),
+            checkpoint: checkpoint
+        )
         try change { contents in
             if contents.plan == nil {
                 contents.windows[load.window.id] = loaded
@@ -186,7 +190,16 @@ private final class MemorySession: LoadSession {
         self.load = load
     }
 
+    private let rejects = Mutex<[Reject]>([])
+
     func takeRows() -> [[String?]] { rows.withLock { $0 } }
+
+    func takeRejects() -> [Reject] { rejects.withLock { $0 } }
+
+    func quarantine(_ rejects: Rejects) async throws(SinkError) {
+        try store.pass(.write(load.window))
+        self.rejects.withLock { $0 += rejects.rows }
+    }
 
     func encode(_ batch: Batch) throws(SinkError) -> Block {
         var bytes: [UInt8] = []

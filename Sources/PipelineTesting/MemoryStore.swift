@@ -31,6 +31,7 @@ public final class MemoryStore: Sendable {
     /// One window as it stands.
     struct Loaded: Sendable {
         var rows: [[String?]]
+        var rejects: [Reject]
         var checkpoint: Checkpoint
     }
 
@@ -92,6 +93,13 @@ public final class MemoryStore: Sendable {
     /// The rows of one window that a reader sees; empty where it is not there.
     public func rows(of window: Window, in export: ExportID) -> [[String?]] {
         read(export) { $0.gone.contains(window.id) ? [] : $0.windows[window.id]?.rows ?? [] }
+    }
+
+    /// The rejected rows of an export, in window order.
+    public func rejects(of export: ExportID) -> [Reject] {
+        read(export) { contents in
+            contents.windows.values.sorted { $0.checkpoint.window < $1.checkpoint.window }.flatMap(\.rejects)
+        }
     }
 
     /// Takes the rows of a window away, as someone who deletes a file would; its checkpoint stays.

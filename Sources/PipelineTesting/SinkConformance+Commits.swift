@@ -155,6 +155,77 @@ extension SinkConformance {
         try expect(found == rows, "rows of one window do not stand in the order in which they were written")
     }
 
+    func rejectedRowsCommitWithTheirWindow() async throws {
+        let (window, other) = (Self.week(0), Self.week(1))
+        guard let rejected else {
+            return try await expectRefusal(.configuration, "rejected rows without a place for them") {
+                try await load(window, rejecting: Self.sampleRejects, runID: "run-1")
+            }
+        }
+        func expectRejects(_ wanted: [Reject], _ moment: String) async throws {
+            let found = try await rejected().sorted { $0.row < $1.row }
+            try expect(found == wanted, "\(moment): the rejected rows are \(found), not \(wanted)")
+        }
+        do {
+            try await load(window, rejecting: Self.sampleRejects, runID: "run-that-fails") { throw Injected() }
+            throw Failure(description: "the error of a load's body did not reach the caller")
+        } catch is Injected {}
+        try await expectRejects([], "after a load that threw")
+        try await load(window, rejecting: Self.sampleRejects, runID: "run-1") {
+            try await expectRejects([], "while a window is being written")
+        }
+        try await expectRejects(Self.sampleRejects, "after the commit")
+        try await expectRows(Self.sampleRows(window), "after a load with rejected rows")
+        if try await commitsWindows() {
+            try await commit([(other, Self.sampleRows(other))])
+            try await expectRejects(Self.sampleRejects, "after another window was loaded")
+        }
+        try await load(window, rejecting: [], runID: "run-2")
+        try await expectRejects([], "after the window was loaded again without them")
+    }
+
+    /// Loads one window with rejected rows in two calls, `check` running before it commits.
+    private func load(
+        _ window: Window,
+        rejecting rejects: [Reject],
+        runID: String,
+        _ check: () async throws -> Void = {}
+    ) async throws {
+        try await open { sink in
+            try await sink.withRun(request(runID)) { run in
+                try await run.begin(Self.plan([window], reload: [window.id]))
+                _ = try await run.load(Load(window: window, schema: Self.schema)) { session in
+                    for reject in rejects { try await session.quarantine(Rejects([reject])) }
+                    try await write(Self.sampleRows(window), to: session)
+                    try await check()
+                    return checkpoint(window, 3, runID: runID)
+                }
+                return true
+            }
+        }
+    }
+
+    private static let sampleRejects: [Reject] = [
+        Reject(
+            row: 3,
+            column: "amount",
+            stage: "cast",
+            rule: "not a number",
+            cells: Array(#"{"id":"a\"b","amount":"n/a"}"#.utf8)
+        ),
+        Reject(
+            row: 70_000,
+            column: "nöte",
+            rule: "invalid UTF-8",
+            cells: Array(#"{"id":null,"nöte":"\ud800 é"}"#.utf8)
+        ),
+    ].enumerated().map { number, reject in
+        var reject = reject
+        reject.page = number + 1
+        if number == 0 { reject.requestID = "request-7" }
+        return reject
+    }
+
     func concurrentWindowsStayApart() async throws {
         let windows = (0..<12).map { Self.week($0) }
         try await open { sink in

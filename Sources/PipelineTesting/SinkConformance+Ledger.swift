@@ -129,12 +129,12 @@ extension SinkConformance {
     }
 
     func theCheckPasses() async throws {
-        try await open { try await $0.check() }
+        try await open { try await $0.check(landing: Self.schema) }
         try await expectRows([], "after a check of an empty destination")
         let window = Self.week(0)
         try await commit([(window, Self.sampleRows(window))])
         let before = try await visibleLedger()
-        try await open { try await $0.check() }
+        try await open { try await $0.check(landing: Self.schema) }
         try await expectRows(Self.sampleRows(window), "after a check")
         let after = try await visibleLedger()
         try expect(before == after, "a check changed the checkpoints")

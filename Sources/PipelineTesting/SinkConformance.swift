@@ -23,6 +23,7 @@ public struct SinkConformance: Sendable {
         case anEmptyWindowCommits
         case hostileValuesSurvive
         case rowsKeepTheirOrder
+        case rejectedRowsCommitWithTheirWindow
         case concurrentWindowsStayApart
         case theLedgerReturnsWhatWasCommitted
         case attemptsLastUntilTheCommit
@@ -58,6 +59,7 @@ public struct SinkConformance: Sendable {
     let export: ExportID
     let open: @Sendable (_ body: (any Sink) async throws -> Void) async throws -> Void
     let rows: @Sendable () async throws -> [[String?]]
+    let rejected: (@Sendable () async throws -> [Reject])?
     let removeRows: (@Sendable (Window) async throws -> Void)?
     let breakLease: (@Sendable () async throws -> Void)?
 
@@ -67,18 +69,22 @@ public struct SinkConformance: Sendable {
     ///   - export: The export whose rows are loaded.
     ///   - open: Opens the sink for the time of the body; every call is a sink of its own over the same destination.
     ///   - rows: Reads the export's rows as any reader would, in any order of windows; a cell is text, or nil for null.
+    ///   - rejected: Reads the export's rejected rows, in any order; nil where the destination has no place for them, and
+    ///     then it must refuse them.
     ///   - removeRows: Takes the rows of a window away behind the sink's back; nil where its destination has no such way.
     ///   - breakLease: Takes the lease from the run that holds it; nil where nobody can.
     public init(
         export: ExportID = ExportID(job: "conformance", export: "rows"),
         open: @escaping @Sendable (_ body: (any Sink) async throws -> Void) async throws -> Void,
         rows: @escaping @Sendable () async throws -> [[String?]],
+        rejected: (@Sendable () async throws -> [Reject])? = nil,
         removeRows: (@Sendable (Window) async throws -> Void)? = nil,
         breakLease: (@Sendable () async throws -> Void)? = nil
     ) {
         self.export = export
         self.open = open
         self.rows = rows
+        self.rejected = rejected
         self.removeRows = removeRows
         self.breakLease = breakLease
     }
@@ -96,6 +102,7 @@ public struct SinkConformance: Sendable {
         case .anEmptyWindowCommits: try await anEmptyWindowCommits()
         case .hostileValuesSurvive: try await hostileValuesSurvive()
         case .rowsKeepTheirOrder: try await rowsKeepTheirOrder()
+        case .rejectedRowsCommitWithTheirWindow: try await rejectedRowsCommitWithTheirWindow()
         case .concurrentWindowsStayApart: try await concurrentWindowsStayApart()
         case .theLedgerReturnsWhatWasCommitted: try await theLedgerReturnsWhatWasCommitted()
         case .attemptsLastUntilTheCommit: try await attemptsLastUntilTheCommit()

@@ -8,9 +8,9 @@ struct BackfillCommand: ParsableCommand {
         abstract: "Loads past days of Supermetrics' warehouse transfers again.",
         discussion: """
             Example:
-              sluice backfill create --team 1 --transfer 2 --range-start 2024-01-01 --range-end 2024-01-31
+              sluice backfill run --team 1 --transfer 2 --from 2023-01-01 --to 2023-12-31
             """,
-        subcommands: [Create.self, Get.self, Latest.self, List.self, Cancel.self]
+        subcommands: [Run.self, Create.self, Get.self, Latest.self, List.self, Cancel.self, Watch.self]
     )
 
     /// Members of a backfill worth a column.

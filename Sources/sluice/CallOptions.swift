@@ -23,14 +23,7 @@ struct CallOptions: ParsableArguments {
 
     /// The team, from the flag or the environment.
     func teamID() throws -> Int {
-        let variable = ProcessInfo.processInfo.environment["SUPERMETRICS_TEAM_ID"]
-        guard let text = connection.team ?? variable, !text.isEmpty else {
-            throw CommandFailure(.usage, "no team; use --team ID or set SUPERMETRICS_TEAM_ID")
-        }
-        guard let id = Int(text) else {
-            throw CommandFailure(.usage, "the team '\(text)' is no whole number; see --team")
-        }
-        return id
+        try connection.teamID()
     }
 
     /// Makes a call and writes its value, or the request where only that is wanted.
@@ -61,12 +54,7 @@ struct CallOptions: ParsableArguments {
     /// Opens a client by the flags, and turns what goes wrong into a failure of the command.
     func withClient<R>(_ body: (SupermetricsClient) async throws -> R) async throws -> R {
         let environment = ProcessInfo.processInfo.environment
-        let credential =
-            try dryRun ? connection.credentialIfNeeded(environment) : connection.credential(environment: environment)
-        var configuration = SupermetricsClient.Configuration(credential: credential)
-        configuration.baseURL =
-            connection.baseURL ?? environment["SUPERMETRICS_BASE_URL"] ?? configuration.baseURL
-        configuration.dtsBaseURL = connection.dtsBaseURL ?? environment["SUPERMETRICS_DTS_BASE_URL"]
+        var configuration = try connection.clientConfiguration(environment, needsCredential: !dryRun)
         configuration.longestRetryWait = Self.longestWait
         configuration.onRetry = { error, wait in
             guard wait >= .seconds(2) else { return }

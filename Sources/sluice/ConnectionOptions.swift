@@ -57,6 +57,31 @@ struct ConnectionOptions: ParsableArguments {
         }
     }
 
+    /// The team: flag, then environment, then `other`.
+    func teamID(else other: Int? = nil) throws -> Int {
+        let variable = ProcessInfo.processInfo.environment["SUPERMETRICS_TEAM_ID"]
+        guard let text = team ?? variable ?? other.map(String.init), !text.isEmpty else {
+            throw CommandFailure(.usage, "no team; use --team ID or set SUPERMETRICS_TEAM_ID")
+        }
+        guard let id = Int(text) else {
+            throw CommandFailure(.usage, "the team '\(text)' is no whole number; see --team")
+        }
+        return id
+    }
+
+    /// A client's settings by flags and environment.
+    func clientConfiguration(
+        _ environment: [String: String],
+        needsCredential: Bool = true
+    ) throws -> SupermetricsClient.Configuration {
+        let credential =
+            try needsCredential ? credential(environment: environment) : credentialIfNeeded(environment)
+        var configuration = SupermetricsClient.Configuration(credential: credential)
+        configuration.baseURL = baseURL ?? environment["SUPERMETRICS_BASE_URL"] ?? configuration.baseURL
+        configuration.dtsBaseURL = dtsBaseURL ?? environment["SUPERMETRICS_DTS_BASE_URL"]
+        return configuration
+    }
+
     private static func read(_ path: String) throws -> String {
         do {
             return try String(contentsOfFile: path, encoding: .utf8)

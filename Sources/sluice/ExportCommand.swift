@@ -7,7 +7,7 @@ import PipelineCore
 struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Runs one query and lands its rows in a file, a folder or on standard output.",
+        abstract: "Runs one query and lands its rows in a file, a folder, a table or on standard output.",
         discussion: """
             The query is given by flags with the API's own names, or as the API's query object with --query.
 
@@ -15,6 +15,7 @@ struct ExportCommand: AsyncParsableCommand {
               sluice export --ds-id AW --ds-accounts 123-456-7890 --fields Date,Campaign,Cost \\
                 --start-date 2024-01-01 --end-date yesterday --into spend.csv.gz
               sluice export --query query.json --into - | head
+              sluice export --query query.json --into postgresql://etl@db/ads --table ads.spend
             """
     )
 
@@ -22,7 +23,7 @@ struct ExportCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where rows land: a path ending in .csv, .csv.gz, .ndjson, .ndjson.gz or /, or -.",
+            "Where rows land: a path ending in .csv, .csv.gz, .ndjson, .ndjson.gz or /, -, or postgresql://….",
             valueName: "dest"
         )
     )
@@ -30,6 +31,20 @@ struct ExportCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("csv or ndjson, where the destination's name does not tell.", valueName: "format"))
     var format: FileFormat?
+
+    @Option(help: ArgumentHelp("The table, where rows land in PostgreSQL.", valueName: "schema.name"))
+    var table: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How rows meet those in the table: replace_window (default), append, merge or replace.",
+            valueName: "mode"
+        )
+    )
+    var mode: String?
+
+    @Option(help: ArgumentHelp("Columns that identify a row in merge, with commas.", valueName: "columns"))
+    var key: String?
 
     @Option(help: ArgumentHelp("Cut into windows: day, week, month, 'N days' or all.", valueName: "size"))
     var window: String?
@@ -74,6 +89,7 @@ struct ExportCommand: AsyncParsableCommand {
 
     @concurrent func run() async throws {
         let setup = JobSetup()
+        if noClobber, isTable { throw CommandFailure(.usage, "--no-clobber is for files; leave it out") }
         if noClobber, FileManager.default.fileExists(atPath: into) {
             throw CommandFailure(.destination, "\(into) exists; choose another name, or leave out --no-clobber")
         }
@@ -103,12 +119,30 @@ struct ExportCommand: AsyncParsableCommand {
         if let window { flags.setWindow("size", window, flag: "--window") }
         if perAccount { flags.setWindow("per_account", "true", flag: "--per-account") }
         for yaml in stage { flags.addStage(yaml, flag: "--stage") }
-        flags.addDestination(try format(of: into).rawValue, [("path", into)], flag: "--into")
+        try addDestination(to: &flags)
         do {
             return try flags.job(named: name, setup.context)
         } catch {
             throw CommandFailure(.usage, "\(error)")
         }
+    }
+
+    private var isTable: Bool { into.hasPrefix("postgresql://") || into.hasPrefix("postgres://") }
+
+    private func addDestination(to flags: inout ExportFlags) throws {
+        let tableOptions = [("table", table), ("mode", mode), ("key", key)]
+        guard isTable else {
+            if let (name, _) = tableOptions.first(where: { $0.1 != nil }) {
+                throw CommandFailure(.usage, "--\(name) is for PostgreSQL: give --into postgresql://…")
+            }
+            return flags.addDestination(try format(of: into).rawValue, [("path", into)], flag: "--into")
+        }
+        guard table != nil else {
+            throw CommandFailure(.usage, "--into postgresql://… needs --table schema.name")
+        }
+        if format != nil { throw CommandFailure(.usage, "--format is for files; leave it out") }
+        let given = tableOptions.compactMap { name, value in value.map { (name, $0) } }
+        flags.addDestination("postgres", [("url", into)] + given, flag: "--into")
     }
 
     /// The format by `--format`, else by the destination's name; standard output and folders default to CSV.
@@ -117,9 +151,6 @@ struct ExportCommand: AsyncParsableCommand {
         let name = path.hasSuffix(".gz") ? String(path.dropLast(3)) : path
         if name.hasSuffix(".ndjson") || name.hasSuffix(".jsonl") { return .ndjson }
         if name.hasSuffix(".csv") || path == "-" || path.hasSuffix("/") { return .csv }
-        if path.hasPrefix("postgresql://") || path.hasPrefix("postgres://") {
-            throw CommandFailure(.usage, "this build of sluice has no PostgreSQL destination")
-        }
         var isFolder: ObjCBool = false
         if unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
             return .csv

@@ -4,16 +4,22 @@ import PipelineCore
 
 /// A run's figures in Prometheus' text format, for the textfile collector of node_exporter.
 enum MetricsFile {
-    private struct Metric {
+    /// One figure, for each set of labels.
+    struct Metric {
         var name: String
         var help: String
         var samples: [(labels: [(String, String)], value: String)]
     }
 
-    /// Writes the file in one rename, so that a collector never reads half of it.
+    /// Writes the figures of a run.
     static func write(_ summary: RunSummary, exitCode: Int32, to path: String) throws {
+        try write(metrics(summary, exitCode: exitCode), to: path)
+    }
+
+    /// Writes the file in one rename, so that a collector never reads half of it.
+    static func write(_ metrics: [Metric], to path: String) throws {
         do {
-            try Data(text(summary, exitCode: exitCode).utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+            try Data(text(metrics).utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
         } catch {
             throw CommandFailure(
                 .destination,
@@ -22,7 +28,7 @@ enum MetricsFile {
         }
     }
 
-    static func text(_ summary: RunSummary, exitCode: Int32) -> String {
+    private static func metrics(_ summary: RunSummary, exitCode: Int32) -> [Metric] {
         let job = [("job", summary.job)]
         func perExport(_ value: (ExportSummary) -> String) -> [(labels: [(String, String)], value: String)] {
             summary.exports.map { (job + [("export", $0.name)], value($0)) }
@@ -33,7 +39,7 @@ enum MetricsFile {
             }
         }
         let ended = Double(summary.endedAt.milliseconds) / 1000
-        let metrics = [
+        return [
             Metric(
                 name: "sluice_run_end_timestamp_seconds",
                 help: "When the last run ended.",
@@ -61,7 +67,10 @@ enum MetricsFile {
                 samples: perExport { "\($0.requests)" }
             ),
         ]
-        return metrics.map { metric in
+    }
+
+    private static func text(_ metrics: [Metric]) -> String {
+        metrics.map { metric in
             let head = "# HELP \(metric.name) \(metric.help)\n# TYPE \(metric.name) gauge\n"
             return head + metric.samples.map { "\(metric.name){\(labels($0.labels))} \($0.value)\n" }.joined()
         }.joined()

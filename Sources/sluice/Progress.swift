@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 import Jobs
 import Logging
@@ -21,11 +20,11 @@ final class Progress: Sendable {
         var due = 0
         var done = 0
         var rows = 0
-        var drawn = 0
         var started = ContinuousClock.now
     }
 
     private let state = Mutex(State())
+    private let live = LiveLines()
     private let log: Logger
     private let draws: Bool
 
@@ -40,20 +39,7 @@ final class Progress: Sendable {
     /// Runs `body` while lines are redrawn twice a second, and clears them at its end.
     func whileDrawing<R>(_ body: () async throws -> R) async rethrows -> R {
         guard draws else { return try await body() }
-        let timer = DispatchSource.makeTimerSource(queue: .global())
-        timer.schedule(deadline: .now(), repeating: .milliseconds(500))
-        timer.setEventHandler { self.redraw() }
-        timer.resume()
-        defer {
-            timer.cancel()
-            state.withLock { state in
-                Terminal.writeError(Self.erase(state.drawn))
-                state.drawn = 0
-                state.active = []
-                state.due = 0
-            }
-        }
-        return try await body()
+        return try await live.whileDrawing({ self.lines() }, body)
     }
 
     /// Takes note of an event.
@@ -129,23 +115,13 @@ final class Progress: Sendable {
         guard draws else { return log.log(level: level, "\(text)", metadata: metadata) }
         guard level >= .warning else { return }
         let place = ["export", "window"].compactMap { metadata[$0].map { "\($0)" } }.joined(separator: " ")
-        state.withLock { state in
-            Terminal.writeError(Self.erase(state.drawn) + "\(level): \(place.isEmpty ? "" : place + ": ")\(text)\n")
-            state.drawn = 0
-        }
-    }
-
-    private func redraw() {
-        state.withLock { state in
-            guard state.due > 0 else { return }
-            let lines = Self.lines(state, width: Terminal.width)
-            Terminal.writeError(Self.erase(state.drawn) + lines.joined(separator: "\n") + "\n")
-            state.drawn = lines.count
-        }
+        live.write("\(level): \(place.isEmpty ? "" : place + ": ")\(text)\n")
     }
 
     /// One line per running window, then the total.
-    private static func lines(_ state: State, width: Int) -> [String] {
+    private func lines() -> [String] {
+        let state = state.withLock { $0 }
+        guard state.due > 0 else { return [] }
         let now = ContinuousClock.now
         func seconds(_ since: ContinuousClock.Instant) -> Double { (now - since) / .seconds(1) }
         var lines = state.active.prefix(12).map { active in
@@ -166,9 +142,6 @@ final class Progress: Sendable {
             total += ", about \(Figure.duration(elapsed / Double(state.done) * Double(state.due - state.done))) left"
         }
         lines.append(total)
-        return lines.map { String($0.prefix(width - 1)) }
+        return lines
     }
-
-    /// Moves up over `lines` drawn lines and clears them.
-    private static func erase(_ lines: Int) -> String { lines == 0 ? "" : "\u{1B}[\(lines)A\u{1B}[J" }
 }

@@ -17,7 +17,7 @@ import Foundation
         version: version,
         subcommands: [
             DemoCommand.self, ExportCommand.self, RunCommand.self, PlanCommand.self, CheckCommand.self,
-            SandboxCommand.self,
+            StatusCommand.self, SandboxCommand.self,
         ],
         groupedSubcommands: [
             CommandGroup(

@@ -8,7 +8,7 @@ import Glibc
 @main struct Benchmarks {
     /// The groups of measurements.
     enum Group: String, CaseIterable {
-        case codecs, gzip, ndjson, memory, windows
+        case codecs, stages, gzip, ndjson, memory, windows, postgres
     }
 
     static func main() async {
@@ -40,10 +40,12 @@ import Glibc
     private static func measure(_ group: Group, _ setting: Setting, _ report: inout Report) async throws {
         switch group {
         case .codecs: try await CodecBenchmarks(setting: setting).run(&report)
+        case .stages: try await StageBenchmarks(setting: setting).run(&report)
         case .gzip: try await GzipBenchmarks(setting: setting).run(&report)
         case .ndjson: try await NDJSONBenchmarks(setting: setting).run(&report)
         case .memory: try await MemoryBenchmarks(setting: setting).run(&report)
         case .windows: try await WindowBenchmarks(setting: setting).run(&report)
+        case .postgres: try await PostgresBenchmarks(setting: setting).run(&report)
         }
     }
 }

@@ -60,13 +60,13 @@ struct CodecBenchmarks {
         return sum
     }
 
-    private static func read(_ body: [UInt8], _ take: (Batch) -> Int) throws -> Int {
+    private static func read(_ body: [UInt8], _ take: (Batch) throws -> Int) throws -> Int {
         var reader = RowReader()
         var result = 0
-        func handle(_ event: ReadEvent) {
+        func handle(_ event: ReadEvent) throws {
             switch event {
             case .rowsBegin: reader.schema = SampleRows.schema
-            case .batch(let batch, _): result += take(batch)
+            case .batch(let batch, _): result += try take(batch)
             default: break
             }
         }
@@ -74,14 +74,14 @@ struct CodecBenchmarks {
         for start in stride(from: 0, to: body.count, by: chunk) {
             let piece = body.span.extracting(start..<min(start + chunk, body.count))
             var offset = 0
-            while let event = try reader.next(from: piece, at: &offset) { handle(event) }
+            while let event = try reader.next(from: piece, at: &offset) { try handle(event) }
         }
         while true {
             let event = try reader.finish()
             if case .end = event { break }
-            handle(event)
+            try handle(event)
         }
-        if let (batch, _) = reader.flush() { result += take(batch) }
+        if let (batch, _) = reader.flush() { result += try take(batch) }
         return result
     }
 
@@ -96,15 +96,22 @@ struct CodecBenchmarks {
         let body = SampleRows(spelling).body(rows: Self.rows)
         let csv = CSVRenderer(schema: SampleRows.schema)
         let ndjson = NDJSONRenderer(schema: SampleRows.schema)
+        let copyText = CopyTextRenderer(schema: SampleRows.schema, constants: [.int64(1)])
+        let copyBinary = CopyBinaryRenderer(schema: SampleRows.schema, constants: [.int64(1)])
+        let forms: [(name: String, mark: Double, render: (borrowing Batch, inout [UInt8]) throws -> Void)] = [
+            ("CSV", 4.3, { csv.render($0, into: &$1) }), ("NDJSON", 7.2, { ndjson.render($0, into: &$1) }),
+            ("COPY text", 5.5, { try copyText.render($0, into: &$1) }),
+            ("COPY binary", 5.1, { try copyBinary.render($0, into: &$1) }),
+        ]
         var batches: [Batch] = []
         _ = try Self.read(body) { batch in
             batches.append(batch)
             return 0
         }
         var output: [UInt8] = []
-        func rendered(_ batch: Batch, _ render: (borrowing Batch, inout [UInt8]) -> Void) -> Int {
+        func rendered(_ batch: Batch, _ render: (borrowing Batch, inout [UInt8]) throws -> Void) throws -> Int {
             output.removeAll(keepingCapacity: true)
-            render(batch, &output)
+            try render(batch, &output)
             return output.count
         }
         report.section(
@@ -113,23 +120,21 @@ struct CodecBenchmarks {
         )
         let timings = try await inTurns(
             setting.rounds,
-            [
-                { try processorSeconds { try Self.read(body) { $0.rowCount } } },
-                { processorSeconds { batches.reduce(0) { $0 + rendered($1, csv.render) } } },
-                { processorSeconds { batches.reduce(0) { $0 + rendered($1, ndjson.render) } } },
-                { try processorSeconds { try Self.read(body) { rendered($0, csv.render) } } },
-                { try processorSeconds { try Self.read(body) { rendered($0, ndjson.render) } } },
-            ]
+            [{ try processorSeconds { try Self.read(body) { $0.rowCount } } }]
+                + forms.map { form in
+                    { try processorSeconds { try batches.reduce(0) { $0 + (try rendered($1, form.render)) } } }
+                }
+                + forms.map { form in
+                    { try processorSeconds { try Self.read(body) { try rendered($0, form.render) } } }
+                }
         )
         let isMarked = spelling == .plain
         func goal(_ mark: Double) -> Report.Goal { isMarked ? .mark(mark) : .none }
         report.line("tokenise", rows(timings[0].best))
-        report.line("render CSV", rows(timings[1].best))
-        report.line("render NDJSON", rows(timings[2].best))
-        for (name, timing, mark) in [
-            ("tokenise and render CSV", timings[3], 4.3), ("tokenise and render NDJSON", timings[4], 7.2),
-        ] {
-            report.line(name, rows(timing.best), value: Double(Self.rows) / timing.best / 1e6, goal(mark))
+        for (form, timing) in zip(forms, timings.dropFirst()) { report.line("render \(form.name)", rows(timing.best)) }
+        for (form, timing) in zip(forms, timings.dropFirst(1 + forms.count)) {
+            let rate = Double(Self.rows) / timing.best / 1e6
+            report.line("tokenise and render \(form.name)", rows(timing.best), value: rate, goal(form.mark))
         }
     }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures sluice: each figure beside what it is compared with, taken in turns. Installs pigz if it is missing, and says so.
 #
-#   bash Tests/Benchmarks/run.sh [--gate] [NAME ...]      names: codecs gzip ndjson memory windows; default: all
+#   bash Tests/Benchmarks/run.sh [--gate] [NAME ...]      names: codecs stages gzip ndjson memory windows postgres; default: all
 #
 # --gate fails where a ratio of one run is far beyond its goal. Absolute figures never fail: they are the machine's.
 # BENCHMARK_ROUNDS (5) says how often each thing is measured, BENCHMARK_FOLDER where outputs are written.
@@ -11,6 +11,7 @@ source examples/prerequisites.sh
 
 require_swift
 install_missing zlib1g-dev:zlib.h libpq-dev:libpq-fe.h
+require_postgres_server
 if ! command -v pigz >/dev/null; then
     if ! command -v apt-get >/dev/null; then
         echo "error: please install pigz first" >&2
@@ -28,7 +29,7 @@ names=()
 for argument in "$@"; do
     if [ "$argument" = --gate ]; then gate=(--gate); else names+=("$argument"); fi
 done
-[ ${#names[@]} -gt 0 ] || names=(codecs gzip ndjson memory windows)
+[ ${#names[@]} -gt 0 ] || names=(codecs stages gzip ndjson memory windows postgres)
 
 echo "==> release build"
 swift build -c release --product sluice

@@ -251,19 +251,6 @@ struct RowReaderBatchTests {
         }
     }
 
-    @Test("tells equal pages by their hash, whatever stands between rows")
-    func hash() throws {
-        var driver = ReaderDriver(columns: 2)
-        try driver.read(body(0..<40))
-        try driver.read(body(0..<40)) { 3 }
-        try driver.read(bytes(#"{"data":["#) + bytes((0..<40).map { "[\($0),\"x\"]" }.joined(separator: ",") + "]}"))
-        try driver.read(body(0..<41))
-        try driver.read(body(1..<41))
-        let hashes = driver.facts.map(\.rowHash)
-        #expect(hashes[0] == hashes[1] && hashes[0] == hashes[2])
-        #expect(Set(hashes).count == 3)
-    }
-
     @Test("drops what stands between rows, so that space and large members cost no memory")
     func gaps() throws {
         var driver = ReaderDriver(columns: 1)

@@ -58,9 +58,9 @@ import Testing
         #expect(batch.rows == [[.text("2024-01-02"), .text("c"), .number("2")]])
         #expect(
             rejects == [
-                Reject(row: 1000, column: "date", rule: "not a date"),
-                Reject(row: 1001, column: "cost", rule: "not a number"),
-                Reject(row: 1003, column: "date", rule: "not a date"),
+                Reject(row: 1000, column: "date", stage: "typing", rule: "not a date"),
+                Reject(row: 1001, column: "cost", stage: "typing", rule: "not a number"),
+                Reject(row: 1003, column: "date", stage: "typing", rule: "not a date"),
             ]
         )
     }
@@ -96,9 +96,15 @@ import Testing
             let expected: [Reject] = fates.enumerated().compactMap { index, fate in
                 switch fate {
                 case 0: Reject(row: first + index, column: "campaign", rule: "invalid UTF-8")
-                case 1: Reject(row: first + index, column: "date", rule: "not a date")
-                case 2: Reject(row: first + index, column: "id", rule: "not a number")
-                case 3: Reject(row: first + index, column: "cost", rule: "not a whole number within 64 bits")
+                case 1: Reject(row: first + index, column: "date", stage: "typing", rule: "not a date")
+                case 2: Reject(row: first + index, column: "id", stage: "cast", rule: "not a number")
+                case 3:
+                    Reject(
+                        row: first + index,
+                        column: "cost",
+                        stage: "cast",
+                        rule: "not a whole number within 64 bits"
+                    )
                 default: nil
                 }
             }

@@ -173,6 +173,16 @@ import Testing
         (.text("29.11.2023 19:21"), "timestamp", "%d.%m.%Y %H:%M", .text("2023-11-29 19:21:00")),
         (.text("20231129T010203"), "timestamp", "%Y%m%dT%H%M%S", .text("2023-11-29 01:02:03")),
         (.text("29.11.2023"), "timestamp", "%d.%m.%Y", .text("2023-11-29 00:00:00")),
+        (.text("2023|11"), "date", "%Y|%m", .text("2023-11-01")),
+        (.text("2023|48"), "date", "%G|%V", .text("2023-11-27")),
+        (.text("2020|53"), "date", "%G|%V", .text("2020-12-28")), (.text("2021|53"), "date", "%G|%V", nil),
+        (.text("2026|01"), "date", "%G|%V", .text("2025-12-29")), (.text("2023|13"), "date", "%Y|%m", nil),
+        (.text("2023-11-29T01:21:17+02:00"), "timestamp", "%Y-%m-%dT%H:%M:%S%z", .text("2023-11-28 23:21:17")),
+        (.text("2023-12-31T23:30:00-0130"), "timestamp", "%Y-%m-%dT%H:%M:%S%z", .text("2024-01-01 01:00:00")),
+        (.text("2023-12-31T23:30:00Z"), "timestamp", "%Y-%m-%dT%H:%M:%S%z", .text("2023-12-31 23:30:00")),
+        (.text("2023-12-31T23:30:00"), "timestamp", "%Y-%m-%dT%H:%M:%S%z", nil),
+        (.text("2023-12-31T23:30:00+2"), "timestamp", "%Y-%m-%dT%H:%M:%S%z", nil),
+        (.text("9999-12-31T23:30:00-01:00"), "timestamp", "%Y-%m-%dT%H:%M:%S%z", nil),
         (.text(""), "date", "%d.%m.%Y", .null), (.null, "date", "%d.%m.%Y", .null),
         (.text("30.02.2024"), "date", "%d.%m.%Y", nil), (.text("2024|367"), "date", "%Y|%j", nil),
         (.text("2023|366"), "date", "%Y|%j", nil), (.text("2023|0"), "date", "%Y|%j", nil),
@@ -193,7 +203,10 @@ import Testing
 
     @Test(
         "A format that makes no date is refused",
-        arguments: ["", "%", "%Y", "%Y-%m", "%d.%m", "%Y%y-%m-%d", "%Y-%m-%d %j", "%Y-%j-%m", "%B", "%Y-%m-%d%"]
+        arguments: [
+            "", "%", "%Y", "%Y-%H", "%G", "%V", "%G-%m", "%Y-%V", "%d.%m", "%Y%y-%m-%d", "%Y-%m-%d %j", "%Y-%j-%m",
+            "%B", "%Y-%m-%d%",
+        ]
     )
     func badFormats(format: String) throws {
         let error = try #require(throws: StageError.self) { try DatePattern(format) }

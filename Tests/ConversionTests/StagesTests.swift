@@ -112,9 +112,50 @@ import Testing
             ("cast", map(["date": map(["type": .text("date"), "format": .text("%Q")])]), ["'%Q'", "use %Y"]),
             ("cast", map(["date": map(["type": .text("date"), "format": .text("%d.%m")])]), ["makes no date"]),
             ("cast", map(["clicks": .text("int64")]), ["cast", "'clicks'"]),
-            ("filter", .text("cost > 0"), ["'filter'", "not available"]),
-            ("unpivot", .null, ["not available"]), ("slect", .list([]), ["did you mean 'select'?"]),
-            ("explode", .null, ["no stage 'explode'", "select, drop, rename, cast"]),
+            (
+                "cast", map(["cost": map(["type": .text("decimal"), "round": .text("half_even")])]),
+                ["only a decimal(p,s)"]
+            ),
+            ("cast", map(["cost": map(["type": .text("decimal(4,2)"), "round": .text("up")])]), ["half_even"]),
+            ("cast", map(["cost": map(["type": .text("date"), "format": .text("percent")])]), ["type: decimal"]),
+            ("default", map(["cost": .text("free")]), ["'cost'", "does not fit its type, decimal"]),
+            ("default", map(["cost": .null]), ["'cost'", "not a text"]), ("default", .null, ["columns as keys"]),
+            ("map", map(["campaign": .text("x")]), ["'campaign' has no table"]),
+            ("map", map(["campaign": map(["a": .list([])])]), ["becomes no text"]),
+            ("map", map(["campagne": map(["a": .text("b")])]), ["did you mean 'campaign'?"]),
+            ("hash", map(["columns": .list([.text("note")])]), ["key:"]),
+            ("hash", map(["columns": .list([.text("note")]), "key": .text("")]), ["key:"]),
+            ("hash", map(["columns": .list([.text("note")]), "kye": .text("k")]), ["did you mean 'key'?"]),
+            ("derive", map(["x": .text("cost +")]), ["'x': character 7", "expected a value"]),
+            ("derive", map(["x": .text("costs + 1")]), ["'x': character 1", "did you mean 'cost'?"]),
+            ("derive", map(["_sluice_x": .text("1")]), ["does not begin with '_sluice_'"]),
+            ("derive", map(["x": .list([])]), ["put it in quotes"]),
+            ("filter", .text("cost"), ["character 1", "true or false"]), ("filter", .null, ["an expression"]),
+            ("filter", .text("note > 1"), ["expected text, found a number"]),
+            ("dedupe", .null, ["key: [date, account_id]"]),
+            ("dedupe", map(["key": .list([.text("dat")])]), ["did you mean 'date'?"]),
+            (
+                "dedupe", map(["key": .list([.text("date")]), "keep": map(["max": .text("cost")])]),
+                ["the first row of each key stays"]
+            ),
+            (
+                "unpivot",
+                map(["columns": .list([.text("date"), .text("cost")]), "name": .text("n"), "value": .text("v")]),
+                ["several types", "date date, cost decimal"]
+            ),
+            (
+                "unpivot", map(["columns": .list([.text("cost")]), "name": .text("note"), "value": .text("v")]),
+                ["two columns 'note'"]
+            ),
+            ("unpivot", map(["columns": .list([.text("cost")]), "name": .text("n")]), ["value: sessions"]),
+            ("slect", .list([]), ["did you mean 'select'?"]),
+            (
+                "explode", .null,
+                [
+                    "no stage 'explode'",
+                    "select, drop, rename, cast, default, map, hash, derive, filter, dedupe, unpivot",
+                ]
+            ),
         ]
     }()
 

@@ -1,4 +1,5 @@
 import Foundation
+import PostgresTesting
 import Sandbox
 import Testing
 
@@ -8,23 +9,34 @@ import Testing
         .deletingLastPathComponent().path
 
     static let jobs = ((try? FileManager.default.contentsOfDirectory(atPath: root + "/examples")) ?? [])
-        .filter { $0.hasSuffix(".yaml") }.sorted()
+        .filter { $0.hasSuffix(".yaml") && $0 != "history.yaml" }.sorted()
 
     @Test(arguments: jobs) func everyExampleRuns(_ name: String) async throws {
         try await withWorld { world in
             let job = "\(Self.root)/examples/\(name)"
-            // Paths in a job file are relative to where sluice is started.
-            let lake = ["LAKE": world.folder.path + "/lake"]
-            let check = try await world.run(["check", job], environment: lake)
-            #expect(check.exitCode == 0, "\(check.everything)")
-            let plan = try await world.run(["plan", job], environment: lake)
-            #expect(plan.exitCode == 0, "\(plan.everything)")
-            let run = try await world.run(["run", job], environment: lake)
-            #expect(run.exitCode == 0, "\(run.everything)")
-            #expect(world.folder.listing("lake").contains { $0.hasSuffix(".csv.gz") })
-            let again = try await world.run(["run", job], environment: lake)
-            #expect(again.exitCode == 0, "\(again.everything)")
+            guard try String(contentsOfFile: job, encoding: .utf8).contains("DATABASE_URL") else {
+                return try await expectRuns(job, world)
+            }
+            #if Postgres
+            try await PostgresServer.shared().withDatabase { database in
+                try await expectRuns(job, world, database.url)
+                // The questions about what it loaded have answers, and nothing is amiss.
+                let path = job.replacing(".yaml", with: ".sql")
+                let answers = try await database.query(String(contentsOfFile: path, encoding: .utf8))
+                #expect(answers.contains("Google Ads") && answers.contains("ads.facebook_ads"), "\(answers)")
+            }
+            #endif
         }
+    }
+
+    private func expectRuns(_ job: String, _ world: World, _ database: String = "") async throws {
+        // Paths in a job file are relative to where sluice is started.
+        let environment = ["LAKE": world.folder.path + "/lake", "DATABASE_URL": database]
+        for command in ["check", "plan", "run", "status", "run"] {
+            let outcome = try await world.run([command, job], environment: environment)
+            #expect(outcome.exitCode == 0, "\(command): \(outcome.everything)")
+        }
+        #expect(world.folder.listing("lake").contains { $0.hasSuffix(".csv.gz") })
     }
 
     @Test func thereAreExamples() { #expect(Self.jobs.count >= 2) }

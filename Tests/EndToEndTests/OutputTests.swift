@@ -65,7 +65,7 @@ import Testing
             #expect(api.joined().contains { $0 == .null })
             let objects = try JSONText.lines(try world.folder.landed("out.ndjson.gz"))
             expectSame(objects.map { $0.map(\.value) }, api, source)
-            let names = source.fields.map { snakeCase($0) }
+            let names = source.fields.map { Self.snakeCase($0) }
             #expect(objects.allSatisfy { $0.map(\.name) == names }, "keys in column order")
             // CSV tells null from an empty text by its quotes, and numbers by nothing.
             let rows = api.map { $0.map { cell in untyped(cell) } }
@@ -120,7 +120,7 @@ import Testing
         }
     }
 
-    private func snakeCase(_ name: String) -> String {
+    static func snakeCase(_ name: String) -> String {
         name.replacing(/([a-z])([A-Z])/) { "\($0.output.1)_\($0.output.2)" }.replacing(/([A-Z])([A-Z][a-z])/) {
             "\($0.output.1)_\($0.output.2)"
         }.lowercased()

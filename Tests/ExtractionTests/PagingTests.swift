@@ -23,13 +23,13 @@ struct PagingTests {
             name: "two pages",
             announced: 13,
             pages: [(10, 10, true), (3, 10, false)],
-            steps: [.page(offset: 10, limit: 10), .done]
+            steps: [.page, .done]
         ),
         Course(
             name: "a total of whole pages ends without an empty one",
             announced: 20,
             pages: [(10, 10, true), (10, 10, false)],
-            steps: [.page(offset: 10, limit: 10), .done]
+            steps: [.page, .done]
         ),
         Course(
             name: "one row less than announced is to be proved",
@@ -49,7 +49,7 @@ struct PagingTests {
             announced: 4,
             known: .no,
             pages: [(3, 10, false), (1, 10, false)],
-            steps: [.page(offset: 3, limit: 10), .done]
+            steps: [.page, .done]
         ),
         Course(
             name: "an empty result whose header is counted",
@@ -61,14 +61,14 @@ struct PagingTests {
             name: "short pages go on where they ended",
             announced: 9,
             pages: [(4, 10, false), (4, 10, false), (1, 10, true)],
-            steps: [.page(offset: 4, limit: 10), .proveHeader(offset: 8), .done]
+            steps: [.page, .proveHeader(offset: 8), .done]
         ),
         Course(
             name: "empty pages are asked for again, but not for ever",
             announced: 9,
             pages: [(4, 10, true), (0, 10, true), (0, 10, true), (0, 10, true)],
             steps: [
-                .page(offset: 4, limit: 10), .page(offset: 4, limit: 10), .page(offset: 4, limit: 10),
+                .page, .page, .page,
                 .contradiction("only 4 of 9 announced rows came"),
             ]
         ),
@@ -95,25 +95,25 @@ struct PagingTests {
             name: "no total, a short page is the last",
             announced: nil,
             pages: [(10, 10, false), (3, 10, false)],
-            steps: [.page(offset: 10, limit: 10), .done]
+            steps: [.page, .done]
         ),
         Course(
             name: "no total, whole pages end with an empty one",
             announced: nil,
             pages: [(10, 10, false), (0, 10, false)],
-            steps: [.page(offset: 10, limit: 10), .done]
+            steps: [.page, .done]
         ),
         Course(
             name: "no total, a next link after a short page",
             announced: nil,
             pages: [(4, 10, true), (10, 10, true), (0, 10, true)],
-            steps: [.page(offset: 4, limit: 10), .page(offset: 14, limit: 10), .done]
+            steps: [.page, .page, .done]
         ),
     ]
 
     @Test("What is asked after each page", arguments: courses)
     func course(_ course: Course) {
-        var paging = Paging(pageRows: 10, headerCounted: course.known)
+        var paging = Paging(headerCounted: course.known)
         let isAccepted = paging.announce(course.announced)
         #expect(isAccepted)
         let steps = course.pages.map { page in
@@ -124,7 +124,7 @@ struct PagingTests {
 
     @Test("An empty answer proves that the header is counted, a row that it is not; either holds from then on")
     func proof() {
-        var counted = Paging(pageRows: 10, headerCounted: .unknown)
+        var counted = Paging(headerCounted: .unknown)
         _ = counted.announce(4)
         let question = counted.pageEnded(rows: 3, asked: 10, hasNextPage: false)
         #expect(question == .proveHeader(offset: 3))
@@ -133,16 +133,16 @@ struct PagingTests {
         #expect(counted.headerCounted == .yes)
         #expect(counted.total == 3)
 
-        var uncounted = Paging(pageRows: 10, headerCounted: .unknown)
+        var uncounted = Paging(headerCounted: .unknown)
         _ = uncounted.announce(4)
         _ = uncounted.pageEnded(rows: 3, asked: 10, hasNextPage: false)
         let goesOn = uncounted.headerAnswered(rows: 1)
-        #expect(goesOn == .page(offset: 3, limit: 10))
+        #expect(goesOn == .page)
         #expect(uncounted.headerCounted == .no)
         let ends = uncounted.pageEnded(rows: 1, asked: 10, hasNextPage: false)
         #expect(ends == .done)
 
-        var direct = Paging(pageRows: 10, headerCounted: .unknown)
+        var direct = Paging(headerCounted: .unknown)
         _ = direct.announce(4)
         #expect(direct.total == nil)
         let whole = direct.pageEnded(rows: 4, asked: 10, hasNextPage: false)
@@ -152,7 +152,7 @@ struct PagingTests {
 
     @Test("Nothing is learned of the header from an empty result")
     func emptyTeachesNothing() {
-        var paging = Paging(pageRows: 10, headerCounted: .unknown)
+        var paging = Paging(headerCounted: .unknown)
         _ = paging.announce(0)
         let ended = paging.pageEnded(rows: 0, asked: 10, hasNextPage: false)
         #expect(ended == .done)
@@ -161,7 +161,7 @@ struct PagingTests {
 
     @Test("A total that changes is refused, one that is missing is not")
     func changedTotal() {
-        var paging = Paging(pageRows: 10, headerCounted: .unknown)
+        var paging = Paging(headerCounted: .unknown)
         let accepted = [nil, 20, nil, 20, 21].map { paging.announce($0) }
         #expect(accepted == [true, true, true, true, false])
         #expect(paging.announced == 20)
@@ -169,12 +169,12 @@ struct PagingTests {
 
     @Test("A page is expected only where there must be rows, whatever the header")
     func expectation() {
-        var paging = Paging(pageRows: 10, headerCounted: .unknown)
+        var paging = Paging(headerCounted: .unknown)
         #expect(!paging.expectsMore(afterAsking: 10))
         _ = paging.announce(11)
         #expect(!paging.expectsMore(afterAsking: 10))
         #expect(paging.expectsMore(afterAsking: 9))
-        var known = Paging(pageRows: 10, headerCounted: .no)
+        var known = Paging(headerCounted: .no)
         _ = known.announce(11)
         #expect(known.expectsMore(afterAsking: 10))
         #expect(!known.expectsMore(afterAsking: 11))
@@ -212,28 +212,28 @@ struct PagingTests {
         // Two results of one run: what the first proves about the header holds for the second.
         for round in 0..<2 {
             (server.requests, server.pages) = (0, 0)
-            var paging = Paging(pageRows: pageRows, headerCounted: known)
+            var paging = Paging(headerCounted: known)
             var received: [Int] = []
             var proofs = 0
-            var step = Step.page(offset: 0, limit: pageRows)
+            var step = Step.page
             walk: while true {
                 switch step {
-                case .page(let offset, let limit):
+                case .page:
                     let isAccepted = paging.announce(server.total)
                     #expect(isAccepted)
-                    var (given, hasNext) = server.page(offset, limit)
-                    if server.total == nil, given.count < limit { hasNext = given.endIndex < rows }
+                    var (given, hasNext) = server.page(paging.received, pageRows)
+                    if server.total == nil, given.count < pageRows { hasNext = given.endIndex < rows }
                     // Now and then a page breaks off, and its rest is asked for.
                     if given.count > 1, Int.random(in: 0..<5, using: &server.generator) == 0 {
                         let read = given.prefix(Int.random(in: 0..<given.count, using: &server.generator))
                         received += read
                         paging.brokeOff(rows: read.count)
-                        step = .page(offset: paging.received, limit: limit)
+                        step = .page
                         server.pages -= 1
                         continue
                     }
                     received += given
-                    step = paging.pageEnded(rows: given.count, asked: limit, hasNextPage: hasNext)
+                    step = paging.pageEnded(rows: given.count, asked: pageRows, hasNextPage: hasNext)
                 case .proveHeader(let offset):
                     proofs += 1
                     step = paging.headerAnswered(rows: offset < rows ? 1 : 0)

@@ -187,8 +187,9 @@ struct WindowRowsTests {
             let broken = try #require(pages.firstIndex { $0.fault != nil })
             let offset = try #require(pages[broken].parameters["offset"].flatMap { Int($0) })
             let later = pages[(broken + 1)...].compactMap { $0.parameters["offset"].flatMap { Int($0) } }
-            let resumed = try #require(later.first { $0 % 30 != 0 })
-            // Half of the page's bytes had come: the row before the first new one is asked for again.
+            // Half of the page's bytes had come; every page is asked for with the row before its first one.
+            #expect((offset + 1).isMultiple(of: 30))
+            let resumed = try #require(later.first { !($0 + 1).isMultiple(of: 30) })
             #expect(resumed > offset && resumed < offset + 30)
         }
     }
@@ -225,10 +226,10 @@ struct WindowRowsTests {
 
     // MARK: Contradictions
 
-    @Test("A page that came twice is read again with its seam compared")
-    func repeatedOnce() async throws {
+    @Test("A page that came twice, in whole or in part, is found out by its seam", arguments: [20, 35, 60])
+    func repeatedOnce(pageRows: Int) async throws {
         let fault = Fault(.named(.repeatPage), phase: .page, amount: .times(1, skipping: 1))
-        try await withWorld(settings: { $0.pageRows = 20 }) { world in
+        try await withWorld(settings: { $0.pageRows = pageRows }) { world in
             let expected = try await world.expected()
             world.sandbox.update { $0.faults = [fault] }
             let reading = try await world.read()
@@ -248,7 +249,7 @@ struct WindowRowsTests {
         }
     }
 
-    @Test("Rows that really are alike on two pages are believed once their seam was compared")
+    @Test("Rows that really are alike on two pages are believed")
     func alike() async throws {
         try await withWorld({ $0.hostileRate = 0 }, settings: { $0.pageRows = 3 }) { world in
             // Three devices in turn: with pages of three rows, all pages are equal.

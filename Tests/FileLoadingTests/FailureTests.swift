@@ -14,7 +14,9 @@ import Testing
     func aFileInTheWayOfAFolder(_ name: String) async throws {
         try folder.write("mine", to: "file")
         let loader = try Loader(sink: LineSink(folder.path + "/file/" + name))
-        for body in [{ try await loader.run([.week(0)], notes: ["x"]) }, { _ = try await loader.sink.check() }] {
+        for body in [
+            { try await loader.run([.week(0)], notes: ["x"]) }, { _ = try await loader.sink.check(landing: nil) },
+        ] {
             let error = await sinkError(body)
             #expect(error?.code == .destination && error?.description.contains("/file") == true)
             #expect(error?.description.contains("a file, not a folder") == true)
@@ -34,7 +36,7 @@ import Testing
 
     @Test func aPlaceWhereNothingCanBeMade() async throws {
         let loader = try Loader(sink: LineSink("/proc/sluice/lake/"))
-        let error = await sinkError { _ = try await loader.sink.check() }
+        let error = await sinkError { _ = try await loader.sink.check(landing: nil) }
         #expect(error?.code == .destination && error?.description.contains("/proc/sluice") == true)
     }
 

@@ -236,7 +236,7 @@ import Testing
     }
 
     @Test func aCheckLeavesNothing() async throws {
-        #expect(try await loader.sink.check() == [])
+        #expect(try await loader.sink.check(landing: nil) == [])
         #expect(try folder.listing() == [])
     }
 }

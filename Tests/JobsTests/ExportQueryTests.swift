@@ -106,9 +106,9 @@ import Testing
         let staged = try fingerprint("stages: [{rename: {date: b, cost: d}}]")
         #expect(staged != plain)
         #expect(try fingerprint("stages: [{rename: {cost: d, date: b}}]") == staged)
-        let derived = try fingerprint("stages: [{derive: {a: x, b: a}}]")
-        #expect(try fingerprint("stages: [{derive: {b: a, a: x}}]") != derived)
-        let hash = "stages: [{hash: {columns: [a], key: \"${KEY}\"}}]"
+        let derived = try fingerprint("stages: [{derive: {a: cost, b: date}}]")
+        #expect(try fingerprint("stages: [{derive: {b: date, a: cost}}]") != derived)
+        let hash = "stages: [{hash: {columns: [cost], key: \"${KEY}\"}}]"
         #expect(try fingerprint(hash) != fingerprint(hash, key: "other"))
         #expect(try fingerprint(hash, key: "secret-pepper") == fingerprint(hash, key: "secret-pepper"))
     }

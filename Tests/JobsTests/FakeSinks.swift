@@ -14,6 +14,7 @@ final class ScriptedRun: SinkRun {
         var committed: [Checkpoint] = []
         var aborted = 0
         var attempts: [Attempt] = []
+        var rejects: [Reject] = []
     }
 
     private let state = Mutex(State())
@@ -35,6 +36,7 @@ final class ScriptedRun: SinkRun {
 
     /// The first rows of the blocks of each load, committed or not.
     var loads: [[Int]] { state.withLock { $0.rows } }
+    var rejects: [Reject] { state.withLock { $0.rejects } }
     var committed: [Checkpoint] { state.withLock { $0.committed } }
     var aborted: Int { state.withLock { $0.aborted } }
     var attempts: [Attempt] { state.withLock { $0.attempts } }
@@ -68,6 +70,10 @@ final class ScriptedRun: SinkRun {
         func encode(_ batch: Batch) throws(SinkError) -> Block {
             if let failure = run.failures[.encode], batch.firstRow >= run.patience { throw failure }
             return Block(bytes: [UInt8(batch.firstRow & 0xFF)], rowCount: batch.rowCount, plainCount: batch.firstRow)
+        }
+
+        func quarantine(_ rejects: Rejects) async throws(SinkError) {
+            run.state.withLock { $0.rejects += rejects.rows }
         }
 
         func write(_ block: Block) async throws(SinkError) {

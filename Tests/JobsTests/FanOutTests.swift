@@ -21,9 +21,9 @@ struct FanOutTests {
             bodies += 1
             var source = Rows(rows)
             _ = try await Pump(
-                process: { _, _ in },
+                process: { _, _, _ in },
                 lanes: lanes,
-                spare: SpareBatches(0),
+                slots: BatchSlots(0),
                 recycle: { _ in },
                 wrote: { _ in }
             ).run {

@@ -136,6 +136,6 @@ extension StubSink {
     var key: [String] { [] }
     var concurrentLoads: Int { 1 }
     func ledger(of export: ExportID) async throws(SinkError) -> Ledger { Ledger() }
-    func check() async throws(SinkError) -> [String] { [] }
+    func check(landing schema: Schema?) async throws(SinkError) -> [SinkNote] { [] }
     func withRun(_ request: RunRequest, _ body: (any SinkRun) async throws -> Bool) async throws {}
 }

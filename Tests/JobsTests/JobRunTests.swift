@@ -39,6 +39,59 @@ struct JobRunTests {
         }
     }
 
+    @Test(
+        "Windows that a merge's key does not tell apart are loaded one by one, oldest first",
+        arguments: [("ad_id", true), ("renamed, ad_id", false)]
+    )
+    func mergeInOrder(_ key: String, isInOrder: Bool) async throws {
+        try await withRunWorld({ $0.queryTime = .milliseconds(50) }) { world in
+            let most = Most()
+            world.store().intercept { operation in
+                if case .write(let window) = operation { most.enter(window) }
+                if case .commit(let window) = operation { most.leave(window) }
+            }
+            let export = "stages: [{rename: {date: renamed}}]"
+            let into = ["a: {mode: merge, key: [\(key)], concurrent_loads: 4}"]
+            let summary = try await world.run(world.yaml(export, into: into))
+            #expect(summary.exitCode == 0, "\(summary.texts)")
+            let submissions = world.sandbox.requests.filter { $0.phase == .submit }
+            #expect(submissions.count == 3)
+            guard isInOrder else { return }
+            #expect(most.windows == most.windows.sorted() && most.windows.count == 3)
+            #expect(most.together == 1)
+        }
+    }
+
+    /// Which windows were loaded, and how many at once.
+    private final class Most: Sendable {
+        private let state = Mutex<(open: Set<WindowID>, windows: [Window], together: Int)>(([], [], 0))
+
+        func enter(_ window: Window) {
+            state.withLock { state in
+                guard state.open.insert(window.id).inserted else { return }
+                state.windows.append(window)
+                state.together = max(state.together, state.open.count)
+            }
+        }
+
+        func leave(_ window: Window) { state.withLock { _ = $0.open.remove(window.id) } }
+
+        var windows: [Window] { state.withLock { $0.windows } }
+        var together: Int { state.withLock { $0.together } }
+    }
+
+    @Test("The dimensions are the columns of their fields and the account, unless a stage leaves one out")
+    func dimensions() {
+        let columns = [
+            Column(name: "day", type: .date, field: "Date"),
+            Column(name: "clicks", type: .decimal(nil), field: "Clicks"),
+            Column(name: "made", type: .text), Column(name: "_sluice_account", type: .text),
+        ]
+        #expect(Schema(columns).dimensions(of: ["Date"]) == ["day", "_sluice_account"])
+        #expect(Schema(columns).dimensions(of: ["Date", "Campaign"]) == nil)
+        #expect(Schema(columns).dimensions(of: []) == ["_sluice_account"])
+    }
+
     @Test("A checkpoint tells where the rows are from")
     func checkpoint() async throws {
         try await withRunWorld { world in
@@ -383,23 +436,20 @@ struct JobRunTests {
             let yaml =
                 world.yaml(query: query, api: "concurrent_queries: 2") + "\n"
                 + world.export(name: "two", query: query, into: ["b"])
-            let open = Mutex<(now: Set<String>, most: Int)>(([], 0))
-            world.sandbox.chooseFaults { request in
-                guard let id = request.scheduleID else { return nil }
+            // A query is open from its submission until the API has run it, at the least.
+            let open = Mutex<(ends: [String: Duration], most: Int)>(([:], 0))
+            world.sandbox.chooseFaults { [clock = world.clock] request in
+                guard let id = request.scheduleID, request.phase == .submit else { return nil }
+                let now = clock.now.offset
                 open.withLock { open in
-                    if request.phase == .submit { open.now.insert(id) }
-                    open.most = max(open.most, open.now.count)
+                    if open.ends[id] == nil { open.ends[id] = now + .seconds(20) }
+                    open.most = max(open.most, open.ends.values.count { $0 > now })
                 }
                 return nil
             }
-            var run = try world.jobRun(yaml)
-            let report = run.report
-            run.report = { event in
-                if case .loading = event { open.withLock { _ = $0.now.popFirst() } }
-                report(event)
-            }
-            #expect(await run.run().exitCode == 0)
-            #expect(open.withLock { $0.most } <= 2 + 2)
+            let summary = try await world.run(yaml)
+            #expect(summary.exitCode == 0)
+            #expect(open.withLock { $0.most } == 2)
         }
     }
 

@@ -16,6 +16,7 @@ import Testing
                 try await MemorySink.withSink(MemorySink.Options(name: name, scope: scope)) { try await body($0) }
             },
             rows: { store.rows(of: export) },
+            rejected: { store.rejects(of: export) },
             removeRows: { store.removeRows(of: $0.id, in: export) },
             breakLease: { store.breakLease(of: export) }
         )

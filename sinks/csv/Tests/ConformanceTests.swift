@@ -21,6 +21,7 @@ import Testing
         try await SinkConformance(
             open: { body in try await CSVSink.withSink(CSVSink.Options(path: path)) { try await body($0) } },
             rows: { try visibleFiles(path).flatMap { readCSV($0).dropFirst() } },
+            rejected: { try visibleRejects(path) },
             removeRows: { window in
                 try FileManager.default.removeItem(atPath: path + window.folderPath + "/part-0.csv.gz")
             },
@@ -36,7 +37,8 @@ import Testing
     @Test(
         arguments: [
             SinkConformance.Law.nothingIsVisibleBeforeTheCommit, .aFailedLoadLeavesNothing, .anEmptyWindowCommits,
-            .hostileValuesSurvive, .rowsKeepTheirOrder, .concurrentWindowsStayApart, .theLedgerReturnsWhatWasCommitted,
+            .hostileValuesSurvive, .rowsKeepTheirOrder, .rejectedRowsCommitWithTheirWindow, .concurrentWindowsStayApart,
+            .theLedgerReturnsWhatWasCommitted,
             .shardsExcludeByNumberAndCount,
         ],
         [CompressionOption.none, .gzip]

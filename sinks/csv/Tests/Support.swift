@@ -71,6 +71,46 @@ func visibleFiles(_ path: String) throws -> [[UInt8]] {
     }
 }
 
+/// The rejected rows that stand beside the rows below `path`, read back from their files.
+func visibleRejects(_ path: String) throws -> [Reject] {
+    struct Line: Decodable {
+        var window: String
+        var row: Int
+        var page: Int?
+        var request_id: String?
+        var column: String
+        var stage: String
+        var rule: String
+    }
+    let isFolder = path.hasSuffix("/")
+    guard !isFolder || FileManager.default.fileExists(atPath: path) else { return [] }
+    let files =
+        isFolder
+        ? try FileManager.default.subpathsOfDirectory(atPath: path).sorted()
+            .filter { $0.hasPrefix("window=") && $0.hasSuffix("/_rejected.ndjson.gz") }.map { path + $0 }
+        : [path + ".rejected.ndjson.gz"].filter { FileManager.default.fileExists(atPath: $0) }
+    return try files.flatMap { file in
+        try inflateOneMember(Array(Data(contentsOf: URL(fileURLWithPath: file)))).split(separator: UInt8(ascii: "\n"))
+    }.map { line in
+        let facts = try JSONDecoder().decode(
+            Line.self,
+            from: Data(String(decoding: line, as: UTF8.self).replacing("\\ud800", with: "").utf8)
+        )
+        // The cells come last, as they were handed over.
+        let text = String(decoding: line, as: UTF8.self)
+        let cells = text.range(of: "\"cells\":").map { text[$0.upperBound...].dropLast() } ?? ""
+        var reject = Reject(
+            row: facts.row - 1,
+            column: facts.column,
+            stage: facts.stage,
+            rule: facts.rule,
+            cells: Array(cells.utf8)
+        )
+        (reject.page, reject.requestID) = (facts.page ?? 0, facts.request_id)
+        return reject
+    }
+}
+
 /// A reader of CSV by RFC 4180 and no more, which tells a quoted empty field from one without quotes.
 func readCSV(_ bytes: [UInt8]) -> [[String?]] {
     var (rows, row, field) = ([[String?]](), [String?](), [UInt8]())
