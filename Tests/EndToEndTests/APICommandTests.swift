@@ -300,6 +300,29 @@ import Testing
         }
     }
 
+    /// `script` of util-linux gives a command a terminal.
+    private static let hasTerminals = FileManager.default.isExecutableFile(atPath: "/usr/bin/script")
+
+    @Test(.enabled(if: hasTerminals)) func aPersonIsAskedAndReadsATable() async throws {
+        try await withWorld { world in
+            let made = try await json(world, "login-links", "create", "--ds-id", "AW") as? [String: Any]
+            let id = made?["link_id"] as? String ?? ""
+            func close(answering answer: String) async throws -> Sluice.Outcome {
+                try await world.shell(
+                    "printf '\(answer)\\n' | /usr/bin/script -qec \"$*\" /dev/null",
+                    ["login-links", "close", id]
+                )
+            }
+            let refused = try await close(answering: "n")
+            #expect(refused.exitCode == 2 && refused.text.contains("Close login link \(id)? [y/N]"))
+            #expect(refused.text.contains("nothing was changed"))
+            let agreed = try await close(answering: "y")
+            #expect(agreed.exitCode == 0, "\(agreed.everything)")
+            #expect(agreed.text.contains("status_code") && agreed.text.contains("CLOSED"))
+            #expect(!agreed.text.contains("{\"link_id\""), "a table, not JSON")
+        }
+    }
+
     @Test func theKeyIsOnNoCommandLine() async throws {
         try await withWorld { world in
             world.sandbox.update { $0.latency = .milliseconds(300) }

@@ -184,11 +184,11 @@ struct ExtractorTests {
     @Test("A query still running is waited for, not sent again")
     func takeOverRunning() async throws {
         try await withFaults([]) { world, expected in
-            var control = QueryControl()
-            (control.scheduleID, control.syncTimeout, control.noHeaders) = ("earlier", 0, true)
-            var query = World.query
-            (query["start_date"], query["end_date"]) = ("2024-01-01", "2024-01-07")
-            _ = try await world.client.queries.execute(DataQuery(query), control: control).value
+            var query = DataQuery(World.query)
+            (query.startDate, query.endDate) = ("2024-01-01", "2024-01-07")
+            (query.scheduleID, query.syncTimeout) = ("earlier", 0)
+            query.settings["no_headers"] = true
+            _ = try await world.client.queries.execute(query).value
             world.sandbox.clearRequests()
             let known = KnownQuery(part: World.week, scheduleID: "earlier", sentAt: Timestamp(milliseconds: 0))
             expectSame(try await world.read(known: [known]).rows, expected)

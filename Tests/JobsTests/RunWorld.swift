@@ -116,9 +116,9 @@ struct RunWorld {
         var configuration = SupermetricsClient.Configuration(credential: try Credential.apiKey(sandbox.apiKey))
         configuration.baseURL = sandbox.baseURL
         return try await withSupermetricsClient(configuration) { client in
-            var control = QueryControl()
-            control.noHeaders = true
-            return try await client.queries.execute(DataQuery(query), control: control).value.rows.map {
+            var plain = DataQuery(query)
+            plain.settings["no_headers"] = true
+            return try await client.queries.execute(plain).value.rows.map {
                 $0.map(\.textValue)
             }
         }

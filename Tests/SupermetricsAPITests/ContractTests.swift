@@ -371,10 +371,8 @@ private func contracts<Client: TestedClient>(_: Client.Type) -> [Contract<Client
                     startDate: "2024-01-01",
                     endDate: "yesterday"
                 )
-                query.filter = "a > 1"
-                var control = QueryControl()
-                (control.scheduleID, control.syncTimeout) = ("s", 0)
-                return $0.queries.execute(query, control: control)
+                (query.filter, query.scheduleID, query.syncTimeout) = ("a > 1", "s", 0)
+                return $0.queries.execute(query)
             },
             says: ["202", "s", "QUEUED"],
             { ["\($0.httpStatus)", $0.scheduleID, $0.statusCode] }
@@ -529,6 +527,7 @@ private func refusals<Client: TestedClient>(_: Client.Type) -> [(String, @Sendab
         },
         refusal("ds_id") { $0.queries.execute(["fields": ["a"]]) },
         refusal("max_rows") { $0.queries.execute(["ds_id": "A", "max_rows": 1_000_001]) },
+        refusal("schedule_id") { $0.queries.execute(["ds_id": "A", "schedule_id": "a b"]) },
         refusal("sync_timeout") { $0.queries.execute(["ds_id": "A", "sync_timeout": 3601]) },
         refusal("cache_minutes") { $0.queries.executeAndWait(["ds_id": "A", "cache_minutes": 10_081]) },
         refusal("end_date") {

@@ -183,10 +183,7 @@ struct QueriesTests {
         let script: ScriptedServer.Script = { request, _ in request.method == "POST" ? Answer([.close]) : .json(done) }
         try await withServer(script) { server in
             try await withSupermetricsClient(configuration(server) { $0.maxAttempts = 1 }) { client in
-                let response = try await client.queries.executeAndWait(
-                    ["ds_id": "AW"],
-                    control: .with(scheduleID: "own")
-                ).value
+                let response = try await client.queries.executeAndWait(["ds_id": "AW", "schedule_id": "own"]).value
                 #expect(response.rows.isEmpty)
             }
             #expect(server.requests.map(\.path) == ["/query/data/json", "/query/status"])

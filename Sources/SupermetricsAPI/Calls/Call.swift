@@ -3,9 +3,9 @@
 /// Resources make calls, such as `client.backfills.get(teamID: 1, backfillID: 2)`; nothing leaves the process until
 /// one of the call's answers is asked for:
 ///
-/// - ``value`` for what the API says,
-/// - ``response`` for that and the answer it came in: status, header fields, request id, rate limits,
-/// - ``raw`` for the answer alone, whatever shape its body has,
+/// - `value` for what the API says,
+/// - `response` for that and the answer it came in: status, header fields, request id, rate limits,
+/// - `raw` for the answer alone, whatever shape its body has,
 /// - ``preview`` for the request as it would be sent.
 ///
 /// With a ``SupermetricsClient`` the first three are asynchronous, with a ``SupermetricsBlockingClient`` they block.

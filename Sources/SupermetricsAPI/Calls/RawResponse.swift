@@ -8,11 +8,6 @@ public struct Response<Value: Sendable>: Sendable {
     public let raw: RawResponse
 }
 
-extension Response: Equatable where Value: Equatable {
-    /// Whether two answers say the same; what brought them does not count.
-    public static func == (one: Response, other: Response) -> Bool { one.value == other.value }
-}
-
 /// An answer as it came: status, header fields, body.
 public struct RawResponse: Sendable {
     /// The body as it came, after decompression; empty where there was none, as with HTTP 204.

@@ -2,8 +2,11 @@
 ///
 /// ```swift
 /// var query = DataQuery(
-///     dsID: "AW", dsAccounts: ["123-456-7890"], fields: ["Date", "Cost"],
-///     startDate: "2024-01-01", endDate: "2024-01-31"
+///     dsID: "AW",
+///     dsAccounts: ["123-456-7890"],
+///     fields: ["Date", "Cost"],
+///     startDate: "2024-01-01",
+///     endDate: "2024-01-31"
 /// )
 /// query.filter = "Impressions > 0"
 /// query.parameters["some_new_parameter"] = true
@@ -188,6 +191,13 @@ extension DataQuery: ExpressibleByDictionaryLiteral {
 }
 
 extension DataQuery {
+    /// The same with a submission that does not wait, unless the query says otherwise.
+    var inBackground: DataQuery {
+        var query = self
+        query.syncTimeout = syncTimeout ?? 0
+        return query
+    }
+
     /// Refuses what the API's reference says it would ("Query data: parameters").
     func check() throws(SupermetricsError) {
         try Check.text(dsID ?? "", "ds_id", atMost: 50)
@@ -203,6 +213,9 @@ extension DataQuery {
         ] {
             guard let count = parameters[name]?.arrayValue?.count, count > limit else { continue }
             throw Check.refusal("\(name) has \(count) entries", "\(limit) are allowed")
+        }
+        if let scheduleID, !QueryControl.isScheduleID(scheduleID) {
+            throw Check.refusal("schedule_id is \"\(scheduleID)\"", "it is 1 to 50 of A-Z, a-z, 0-9, _ and -")
         }
         try Check.range(maxRows, "max_rows", 1...1_000_000)
         try Check.range(maxColumns, "max_columns", 1...1000)

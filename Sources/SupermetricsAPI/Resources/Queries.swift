@@ -6,8 +6,8 @@ extension APIClient {
 /// The query endpoints (`/query/…`).
 ///
 /// A query runs on the server: the answer to its submission is the result where that is quick, else the handle of a
-/// running query (API reference, "Asynchronous queries"). ``executeAndWait(_:control:options:)`` and
-/// ``pages(_:rowsPerPage:control:options:)`` do the waiting.
+/// running query (API reference, "Asynchronous queries"). ``executeAndWait(_:options:)`` and
+/// ``pages(_:rowsPerPage:options:)`` do the waiting.
 public struct Queries<Client: APIClient>: APIResource {
     let runner: CallRunner
 
@@ -18,16 +18,14 @@ public struct Queries<Client: APIClient>: APIResource {
     ///
     /// - Parameters:
     ///   - query: the query.
-    ///   - control: keys that govern the run; they win over the query's own.
     ///   - options: what this call does differently from the client.
     /// - Returns: the call; its value has ``DataResponse/data`` where the query is done.
     public func execute(
         _ query: DataQuery,
-        control: QueryControl = QueryControl(),
         options: RequestOptions = RequestOptions()
     ) -> Call<DataResponse, Client> {
         call { () throws(SupermetricsError) in
-            try submission(query, control, options)
+            try submission(query, options)
         } decode: { raw throws(ModelError) in
             try DataResponse(raw)
         }
@@ -36,7 +34,7 @@ public struct Queries<Client: APIClient>: APIResource {
     /// Looks at a query: its result when it is done.
     ///
     /// - Parameters:
-    ///   - id: the query's `schedule_id`, or the `request_id` of the answer to ``execute(_:control:options:)``.
+    ///   - id: the query's `schedule_id`, or the `request_id` of the answer to ``execute(_:options:)``.
     ///   - options: what this call does differently from the client.
     /// - Returns: the call; its value has ``DataResponse/data`` where the query is done.
     public func getResults(id: String, options: RequestOptions = RequestOptions()) -> Call<DataResponse, Client> {
@@ -71,20 +69,17 @@ public struct Queries<Client: APIClient>: APIResource {
     /// The query is submitted to run in the background. Cancelling the task stops the waiting, not the query: the API
     /// has no call for that.
     /// - Parameters:
-    ///   - query: the query.
-    ///   - control: keys that govern the run; `syncTimeout` is 0 unless set here or in the query.
+    ///   - query: the query; its `syncTimeout` is 0 unless it has one.
     ///   - options: what each request does differently from the client.
     /// - Returns: the call; an error of kind `client` where the result has more pages than one answer holds.
     public func executeAndWait(
         _ query: DataQuery,
-        control: QueryControl = QueryControl(),
         options: RequestOptions = RequestOptions()
     ) -> Call<DataResponse, Client> {
-        let scheduleID = control.scheduleID ?? query.scheduleID
-        return Call(runner) { () throws(SupermetricsError) in
-            try submission(query, control.inBackground(query), options)
+        Call(runner) { () throws(SupermetricsError) in
+            try submission(query.inBackground, options)
         } perform: { (executor, request) async throws(SupermetricsError) in
-            var run = QueryRun(executor, scheduleID: scheduleID, options)
+            var run = QueryRun(executor, scheduleID: query.scheduleID, options)
             let response = try await run.result(of: request)
             guard !response.value.hasMore else {
                 throw SupermetricsError(.client, "the result has more than one page", advice: "read it with pages")
@@ -96,29 +91,28 @@ public struct Queries<Client: APIClient>: APIResource {
     /// Runs a query, waits for it and reads its rows page by page, holding one page at a time.
     ///
     /// The row of display names is left out (`settings.no_headers`), since it would repeat on every page. A query that
-    /// pivots has its column names nowhere else: read it with ``executeAndWait(_:control:options:)``.
+    /// pivots has its column names nowhere else: read it with ``executeAndWait(_:options:)``.
     /// - Parameters:
-    ///   - query: the query; its own offsets are replaced.
+    ///   - query: the query; its own offsets are replaced, and its `syncTimeout` is 0 unless it has one.
     ///   - rowsPerPage: the most rows of a page, 1 to ``maximumPageRows``.
-    ///   - control: keys that govern the run; `syncTimeout` is 0 unless set here or in the query.
     ///   - options: what each request does differently from the client.
     /// - Returns: the pages; nothing is sent before the first is asked for.
     public func pages(
         _ query: DataQuery,
         rowsPerPage: Int = 10_000,
-        control: QueryControl = QueryControl(),
         options: RequestOptions = RequestOptions()
     ) -> QueryPages<Client> {
-        var paged = control.inBackground(query)
-        (paged.offsetStart, paged.offsetEnd, paged.noHeaders) = (0, max(1, rowsPerPage) - 1, true)
-        let submission = Result { () throws(SupermetricsError) in
+        var paged = query.inBackground
+        (paged.offsetStart, paged.offsetEnd) = (0, max(1, rowsPerPage) - 1)
+        paged.settings["no_headers"] = true
+        let submission = Result { [paged] () throws(SupermetricsError) in
             try Check.range(rowsPerPage, "rowsPerPage", 1...Self.maximumPageRows)
-            return try self.submission(query, paged, options)
+            return try self.submission(paged, options)
         }
         return QueryPages(
             runner: runner,
             submission: submission,
-            scheduleID: control.scheduleID ?? query.scheduleID,
+            scheduleID: query.scheduleID,
             rowsPerPage: max(1, rowsPerPage),
             options: options
         )
@@ -153,11 +147,10 @@ public struct Queries<Client: APIClient>: APIResource {
 
     private func submission(
         _ query: DataQuery,
-        _ control: QueryControl,
         _ options: RequestOptions
     ) throws(SupermetricsError) -> APIRequest {
-        let request = try APIRequest.submission(query.parameters, control, options)
-        try DataQuery(control.applied(to: query.parameters)).check()
+        let request = try APIRequest.submission(query.parameters, QueryControl(), options)
+        try query.check()
         return request
     }
 }
@@ -290,13 +283,6 @@ public struct QueryControl: Sendable, Hashable {
     /// No key set.
     public init() {}
 
-    /// The same with a submission that does not wait, unless one of the two says otherwise.
-    func inBackground(_ query: DataQuery) -> QueryControl {
-        var control = self
-        if syncTimeout == nil, query.syncTimeout == nil { control.syncTimeout = 0 }
-        return control
-    }
-
     func applied(to query: JSONObject) throws(SupermetricsError) -> JSONObject {
         var query = query
         if let scheduleID {
@@ -319,7 +305,7 @@ public struct QueryControl: Sendable, Hashable {
         return query
     }
 
-    private static func isScheduleID(_ text: String) -> Bool {
+    static func isScheduleID(_ text: String) -> Bool {
         1...50 ~= text.utf8.count && text.utf8.allSatisfy(Check.isIDCharacter)
     }
 }

@@ -90,9 +90,9 @@ struct World {
         object["start_date"] = part.days.map { .string($0.start.description) }
         object["end_date"] = part.days.map { .string($0.end.description) }
         object["ds_accounts"] = query["ds_accounts"] ?? .array(part.accounts.map { .string($0) })
-        var control = QueryControl()
-        control.noHeaders = true
-        return try await client.queries.execute(DataQuery(object), control: control).value.rows
+        var plain = DataQuery(object)
+        plain.settings["no_headers"] = true
+        return try await client.queries.execute(plain).value.rows
     }
 
     /// What the requests so far were for.
