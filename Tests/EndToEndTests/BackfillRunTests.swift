@@ -304,7 +304,7 @@ import Testing
             let file = try await world.sluice("backfill", "run", "spec.yaml")
             #expect(file.exitCode == 2)
             for text in [
-                "spec.yaml:3:5", "'chunks'", "did you mean 'chunk'", "spec.yaml:5:19: transfer 101 is listed twice",
+                "spec.yaml:3:5", "'chunks'", "did you mean 'chunk'", "spec.yaml:5:18: transfer 101 is listed twice",
             ] {
                 #expect(file.errors.contains(text), "\(file.errors)")
             }
