@@ -113,7 +113,9 @@ class ResourceTests(unittest.TestCase):
     def test_connectors(self):
         connectors = self.client.connector_builder
         first = connectors.list(TEAM).connectors[0]
-        made = connectors.create(TEAM, "Ääkköset & co", description="a=b", connector_identifier=first.connector_identifier)
+        made = connectors.create(
+            TEAM, "Ääkköset & co", description="a=b", connector_identifier=first.connector_identifier
+        )
         self.assertEqual((made.name, made.description), ("Ääkköset & co", "a=b"))
         read = connectors.get(TEAM, made.connector_identifier)
         original = connectors.get(TEAM, first.connector_identifier)

@@ -237,6 +237,12 @@ struct BackfillTests {
             #expect(try await warehouse.get(ids[0]).backfillStatus == "CANCELLED")
             #expect(try await warehouse.get(ids[1]).status == 404)
             #expect(try await warehouse.get(ids[2]).status == 404)
+            let history = sandbox.backfillHistory.backfills
+            #expect(
+                history.map(\.removedTime) == [
+                    nil, "2023-11-14T22:13:34.000Z", nil, "2023-11-14T22:13:40.000Z", "2023-11-14T22:13:40.000Z",
+                ]
+            )
         }
     }
 
@@ -523,7 +529,7 @@ struct BackfillTests {
         "A lost answer leaves the backfill created, once; a refused request leaves none",
         arguments: [
             ("reset@create:1x", true), ("cut@create:1x", true), ("late504@create:1x", true), ("503@create:1x", false),
-            ("429@create:1x", false),
+            ("429@create:1x", false), ("drop@create:1x", false),
         ]
     )
     func lostAnswers(fault: String, isCreated: Bool) async throws {
@@ -557,6 +563,30 @@ struct BackfillTests {
             #expect(odd.backfillStatus == "HIBERNATING" && odd.counters == [0, 0, 0, 5])
             #expect(try await warehouse.list().map { $0["status"] as? String } == ["HIBERNATING"])
             #expect(try await warehouse.get(id).backfillStatus == "CREATED")
+        }
+    }
+
+    @Test("The history tells how many backfills were active at one time")
+    func mostActive() async throws {
+        let clock = LifecycleTests.clock()
+        try await withSandbox(Self.timed(clock)) { sandbox in
+            let warehouse = WarehouseClient(sandbox)
+            #expect(sandbox.backfillHistory.mostActive() == 0)
+            _ = try await warehouse.create("2023-01-01", "2023-01-01")
+            clock.advance(by: .milliseconds(13_999))
+            _ = try await warehouse.create("2023-01-01", "2023-01-03", transfer: 102)
+            clock.advance(by: .milliseconds(1))
+            let id = try await warehouse.create("2023-02-01", "2023-02-01").backfillID
+            _ = try await warehouse.cancel(id)
+            let last = try await warehouse.create("2023-02-01", "2023-02-01").backfillID
+            #expect(sandbox.backfillHistory.mostActive() == 2)
+            #expect(sandbox.backfillHistory.mostActive(ofTransfer: 101) == 1)
+            _ = try await warehouse.create("2023-03-01", "2023-03-01")
+            #expect(sandbox.backfillHistory.mostActive() == 3)
+            sandbox.removeBackfill(last)
+            _ = try await warehouse.create("2023-04-01", "2023-04-01")
+            #expect(sandbox.backfillHistory.mostActive() == 3)
+            #expect(sandbox.backfillHistory.mostActive(ofTransfer: 101) == 2)
         }
     }
 

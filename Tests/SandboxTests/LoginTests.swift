@@ -87,6 +87,9 @@ struct LoginTests {
             let path = "/v2/ds/login/link/\(id)"
             let patched = try await client.send("PATCH", path, body: #"{"description":"new"}"#)
             #expect(patched.object["description"] as? String == "new")
+            #expect(try await client.send("PATCH", path, body: "{}").object["description"] as? String == "new")
+            let cleared = try await client.send("PATCH", path, body: #"{"description":null}"#)
+            #expect(cleared.object["description"] as? String == "")
             #expect(try await client.send("PATCH", path, body: #"{"ds_id":"FA"}"#).status == 400)
             let closed = try await client.send("PUT", path + "/close")
             #expect(closed.status == 200 && closed.object["status_code"] as? String == "CLOSED")

@@ -72,6 +72,8 @@ public struct Fault: Sendable, Hashable {
         case quota
         /// 429 `LICENSE_DAILY_QUERY_LIMIT_EXCEEDED`.
         case daily
+        /// The connection is reset instead of an answer, and the request had no effect; with `reset` it had.
+        case drop
         /// 302 to another origin.
         case redirect
         /// HTTP 500 whose `error` is a string.
@@ -169,7 +171,8 @@ extension Fault.Kind {
     var replacesAnswer: Bool {
         guard case .named(let name) = self else { return true }
         switch name {
-        case .html502, .error200, .notFound, .quota, .daily, .redirect, .stringError, .problem: return true
+        case .html502, .error200, .notFound, .quota, .daily, .drop, .redirect, .stringError, .problem:
+            return true
         case .failure, .unknownStatus, .reset, .late504, .hang, .cut, .cutEndOfFile, .drip, .badJSON, .deep, .bomb,
             .shortPage,
             .repeatPage, .changedTotal:

@@ -24,6 +24,10 @@ extension Exchange {
                 "LICENSE_DAILY_QUERY_LIMIT_EXCEEDED",
                 "The daily query limit of this data source is used up."
             )
+        case .named(.drop):
+            var answer = Answer(status: .internalServerError, body: [])
+            answer.delivery = .reset
+            return answer
         case .named(.redirect): return redirect()
         case .named(.stringError): (failure, shape) = (.injected(500, retryAfter: nil), .string)
         case .named(.problem): (failure, shape) = (.injected(400, retryAfter: nil), .problem)
@@ -75,7 +79,8 @@ extension Exchange {
                 json.array("data") { _ in }
             }
             damaged = Answer(status: options.dialect == .scheduled ? .accepted : .ok, body: json.bytes)
-        case .html502, .error200, .notFound, .quota, .daily, .redirect, .stringError, .problem, .failure, .shortPage,
+        case .html502, .error200, .notFound, .quota, .daily, .drop, .redirect, .stringError, .problem, .failure,
+            .shortPage,
             .repeatPage, .changedTotal:
             break
         }

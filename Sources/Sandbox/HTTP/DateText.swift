@@ -24,6 +24,15 @@ enum DateText {
         return "\(day.iso)T\(time)Z"
     }
 
+    /// `2023-11-01T09:05:00.250Z`, for what is finer than the API's own times.
+    static func milliseconds(_ date: Date) -> String {
+        let (day, time) = split(date)
+        let seconds = date.timeIntervalSince1970
+        var bytes: [UInt8] = []
+        bytes.appendDigits(UInt64((seconds - seconds.rounded(.down)) * 1000), width: 3)
+        return "\(day.iso)T\(time).\(String(decoding: bytes, as: UTF8.self))Z"
+    }
+
     /// Reads a day, alone or followed by `T` or a space, a time, a fraction of a second and `Z` or an offset; what has
     /// no offset is in UTC.
     static func instant(_ text: String) -> Date? {

@@ -27,10 +27,8 @@ enum LoginEndpoints {
 
     @Sendable private static func revoke(_ exchange: Exchange) async throws -> Answer {
         let login = try login(exchange)
-        exchange.service.withLogins { table, now in
-            if login.revokedTime == nil { table.revoke(login.id, now: now) }
-        }
-        return exchange.enveloped(["result": .bool(login.revokedTime == nil)])
+        let isRevoked = exchange.service.withLogins { table, now in table.revoke(login.id, now: now) }
+        return exchange.enveloped(["result": .bool(isRevoked)])
     }
 
     @Sendable private static func accounts(_ exchange: Exchange) async throws -> Answer {

@@ -24,7 +24,9 @@ enum LoginLinkEndpoints {
             phase: .change
         ) { exchange in
             let description = try reader(exchange).text("description", limit: 1000)
-            return try changed(exchange) { $0.description = description ?? "" }
+            // Null clears it; without it nothing changes.
+            let isGiven = exchange.parameters.values["description"] != nil
+            return try changed(exchange) { if isGiven { $0.description = description ?? "" } }
         },
         .strict("PUT", "/ds/login/link/{link_id}/close", prefixes: Route.queryPrefixes, phase: .change) { exchange in
             try changed(exchange) { $0.isClosed = true }

@@ -73,7 +73,12 @@ struct LoginTable {
         }
     }
 
-    mutating func revoke(_ id: String, now: Date) { revoked[id] = now }
+    /// Revokes a login; gives whether it was not revoked before.
+    mutating func revoke(_ id: String, now: Date) -> Bool {
+        guard revoked[id] == nil else { return false }
+        revoked[id] = now
+        return true
+    }
 
     mutating func add(_ link: LoginLink) { links.append(link) }
 

@@ -44,7 +44,9 @@ struct Backfill: Sendable {
     /// The runs that have started, newest day first.
     var runs: [Run] = []
     var cancellation: Cancellation?
-    var isRemoved = false
+    var removedTime: Date?
+
+    var isRemoved: Bool { removedTime != nil }
 
     init(id: Int, transferID: Int, days: DaySpan, now: Date, options: BackfillOptions) {
         self.id = id

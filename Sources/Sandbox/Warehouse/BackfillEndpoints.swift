@@ -29,7 +29,7 @@ enum BackfillEndpoints {
         let backfill = try exchange.service.withBackfills { table, now throws(APIFailure) in
             var create = BackfillHistory.Create(
                 requestNumber: exchange.request.number,
-                time: DateText.zulu(now),
+                time: DateText.milliseconds(now),
                 transferID: transferID,
                 rangeStart: exchange.parameters["range_start"]?.summary ?? "",
                 rangeEnd: exchange.parameters["range_end"]?.summary ?? "",
@@ -237,9 +237,9 @@ extension SandboxService {
 
     /// Removes a backfill; gives whether there was one.
     func removeBackfill(_ id: Int) -> Bool {
-        let isRemoved = try? withBackfills { table, _ throws(APIFailure) in
+        let isRemoved = try? withBackfills { table, now throws(APIFailure) in
             guard table.backfill(id) != nil else { return false }
-            table.remove(id)
+            table.remove(id, now: now)
             return true
         }
         return isRemoved ?? false

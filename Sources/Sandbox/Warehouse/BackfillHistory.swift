@@ -1,6 +1,7 @@
 /// What a sandbox's backfills really did, as opposed to what the API told about them.
 ///
-/// Outside the process it is `GET /sandbox/backfills`, as JSON with the keys given here.
+/// Outside the process it is `GET /sandbox/backfills`, as JSON with the keys given here. Times are in ISO 8601 with
+/// milliseconds, so that they sort as text.
 public struct BackfillHistory: Sendable, Codable, Hashable {
     /// Every create that reached the rules of the API, in the order of arrival; one that a fault answered instead did
     /// not.
@@ -14,7 +15,7 @@ public struct BackfillHistory: Sendable, Codable, Hashable {
     public struct Create: Sendable, Codable, Hashable {
         /// The number of the request in the log.
         public var requestNumber: Int
-        /// When, in ISO 8601.
+        /// When it arrived.
         public var time: String
         /// The transfer.
         public var transferID: Int
@@ -51,14 +52,14 @@ public struct BackfillHistory: Sendable, Codable, Hashable {
         public var rangeStart: String
         /// The last day, `YYYY-MM-DD`.
         public var rangeEnd: String
-        /// When it was created, in ISO 8601.
+        /// When it was created.
         public var createdTime: String
-        /// When it ended or was cancelled, in ISO 8601; nil when it has not.
+        /// When it ended or was cancelled; nil when it has not.
         public var endTime: String?
         /// The status in the API's own words, whatever `BackfillOptions.statusNames` says.
         public var status: String
-        /// Whether it was removed, so that the API knows it no longer.
-        public var isRemoved: Bool
+        /// When it was removed, so that the API knows it no longer; nil when it was not.
+        public var removedTime: String?
 
         enum CodingKeys: String, CodingKey {
             case backfillID = "backfill_id"
@@ -68,7 +69,7 @@ public struct BackfillHistory: Sendable, Codable, Hashable {
             case createdTime = "created_time"
             case endTime = "end_time"
             case status
-            case isRemoved = "is_removed"
+            case removedTime = "removed_time"
         }
     }
 
@@ -84,9 +85,9 @@ public struct BackfillHistory: Sendable, Codable, Hashable {
         public var date: String
         /// Counts the turns of this day and transfer from 1, over all backfills.
         public var attempt: Int
-        /// When it started, in ISO 8601.
+        /// When it started.
         public var startTime: String
-        /// When it ended, in ISO 8601; nil when it has not.
+        /// When it ended; nil when it has not.
         public var endTime: String?
         /// How it ended.
         public var outcome: Outcome
@@ -121,5 +122,21 @@ public struct BackfillHistory: Sendable, Codable, Hashable {
         runs.reduce(into: [:]) { counts, run in
             if run.transferID == id, run.outcome == .completed { counts[run.date, default: 0] += 1 }
         }
+    }
+
+    /// The most backfills that were active at one time: from creation to end, cancellation or removal.
+    ///
+    /// - Parameter id: The transfer they belong to; nil for all.
+    /// - Returns: How many; one that ended in the millisecond in which another began does not count with it.
+    public func mostActive(ofTransfer id: Int? = nil) -> Int {
+        let chosen = backfills.filter { id == nil || $0.transferID == id }
+        let begins = chosen.map(\.createdTime).sorted()
+        let ends = chosen.compactMap { [$0.endTime, $0.removedTime].compactMap(\.self).min() }.sorted()
+        var (most, ended) = (0, 0)
+        for (begun, time) in begins.enumerated() {
+            while ended < ends.count, ends[ended] <= time { ended += 1 }
+            most = max(most, begun + 1 - ended)
+        }
+        return most
     }
 }

@@ -40,25 +40,24 @@ struct BackfillTable {
         of place: Int,
         _ options: SandboxOptions
     ) {
-        let backfill = backfills[place]
-        let key = Turn(transferID: backfill.transferID, day: turn.day)
-        let earlier = turns[key, default: 0]
-        turns[key] = earlier + 1
+        let transferID = backfills[place].transferID
+        let earlier = turns[Turn(transferID: transferID, day: turn.day), default: 0]
+        turns[Turn(transferID: transferID, day: turn.day)] = earlier + 1
         let event = options.backfills.dayEvents.first {
-            $0.happens(to: turn.day, ofTransfer: backfill.transferID, earlier: earlier, seed: options.seed)
+            $0.happens(to: turn.day, ofTransfer: transferID, earlier: earlier, seed: options.seed)
         }
         switch event?.kind {
         case .cancel:
             backfills[place].cancellation = Backfill.Cancellation(time: turn.time, userID: Self.otherUserID)
             return
         case .remove:
-            backfills[place].isRemoved = true
+            backfills[place].removedTime = turn.time
             return
         case .fail, .stuck, nil: break
         }
         let isStuck = event?.kind == .stuck
-        let end = turn.time.addingTimeInterval(backfill.dayTime)
-        runs.append((place, backfill.runs.count))
+        let end = turn.time.addingTimeInterval(backfills[place].dayTime)
+        runs.append((place, backfills[place].runs.count))
         backfills[place].places[turn.place] = isStuck ? .distantFuture : end
         backfills[place].runs.append(
             Backfill.Run(
@@ -131,7 +130,7 @@ struct BackfillTable {
         backfills[id - Self.firstID].cancellation = Backfill.Cancellation(time: now, userID: userID)
     }
 
-    mutating func remove(_ id: Int) { backfills[id - Self.firstID].isRemoved = true }
+    mutating func remove(_ id: Int, now: Date) { backfills[id - Self.firstID].removedTime = now }
 
     // MARK: History
 
@@ -153,10 +152,10 @@ struct BackfillTable {
                     transferID: backfill.transferID,
                     rangeStart: backfill.days.first.iso,
                     rangeEnd: backfill.days.last.iso,
-                    createdTime: DateText.zulu(backfill.createdTime),
-                    endTime: backfill.endTime(now).map(DateText.zulu),
+                    createdTime: DateText.milliseconds(backfill.createdTime),
+                    endTime: backfill.endTime(now).map(DateText.milliseconds),
                     status: backfill.status(now, failedRunsFail: options.failedRunsFail).rawValue,
-                    isRemoved: backfill.isRemoved
+                    removedTime: backfill.removedTime.map(DateText.milliseconds)
                 )
             },
             runs: runs.map { place in
@@ -170,8 +169,8 @@ struct BackfillTable {
                     transferID: backfill.transferID,
                     date: run.day.iso,
                     attempt: run.attempt,
-                    startTime: DateText.zulu(run.startTime),
-                    endTime: outcome == .running ? nil : run.endTime.map(DateText.zulu),
+                    startTime: DateText.milliseconds(run.startTime),
+                    endTime: outcome == .running ? nil : run.endTime.map(DateText.milliseconds),
                     outcome: outcome
                 )
             }

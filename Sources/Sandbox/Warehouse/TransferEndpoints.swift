@@ -28,13 +28,12 @@ enum TransferEndpoints {
 
     @Sendable private static func list(_ exchange: Exchange) async throws -> Answer {
         try exchange.checkTeam()
-        let rules = exchange.options.backfills
-        let transfers = try exchange.options.transferIDs.map { id in
-            let transfer = Transfer(id: id, options: exchange.options)
-            let backfill = try exchange.service.withBackfills { table, now throws(APIFailure) in
-                table.latest(transferID: id)?.report(at: now, rules)
+        let options = exchange.options
+        let transfers = try exchange.service.withBackfills { table, now throws(APIFailure) in
+            options.transferIDs.map { id in
+                let backfill = table.latest(transferID: id)?.report(at: now, options.backfills)
+                return Transfer(id: id, options: options).summary(backfill: backfill, now: now)
             }
-            return transfer.summary(backfill: backfill, now: exchange.options.now())
         }
         return exchange.enveloped(.array(transfers))
     }
