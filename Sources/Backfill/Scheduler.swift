@@ -67,6 +67,8 @@ struct Scheduler {
     /// The transfer of each backfill that is watched.
     private var placeOfWatched: [Int: Int] = [:]
     private var own: [Int: JournalState.Own]
+    /// Backfills the API has cancelled for this run, or that were final already.
+    private var cancelled: Set<Int> = []
     private var asked: [Int: Int]
     private var lastIntent: Int
     private var polls: PollSchedule
@@ -527,20 +529,17 @@ struct Scheduler {
             return cancel(place, failed.id, before: range)
         }
         // The list shows the newest hundred of the team; an older one of ours may be beyond it.
-        if let hidden = own.filter({ isHidden($0.value, from: range, place) }).keys.max() {
-            return cancel(place, hidden, before: range)
+        let hidden = own.filter {
+            $0.value.transferID == tracks[place].goal.transferID && $0.value.range.overlaps(range)
         }
+        .filter { $0.value.isSettled && (!$0.value.isAdopted || settings.mayCancelOthers) }
+        if let id = hidden.keys.filter({ !cancelled.contains($0) }).max() { return cancel(place, id, before: range) }
         // The refusal may be about something that is over by now, but not for ever.
         guard tracks[place].tries < 3 else {
             tracks[place].tries = Self.longestTry
             return retryOrGiveUp(place, range)
         }
         postpone(place, range, tracks[place].latestRefusal)
-    }
-
-    private func isHidden(_ known: JournalState.Own, from range: DayRange, _ place: Int) -> Bool {
-        known.transferID == tracks[place].goal.transferID && known.range.overlaps(range)
-            && known.isSettled && !known.isAdopted && !known.isCancelledByUs
     }
 
     private mutating func cancel(_ place: Int, _ id: Int, before range: DayRange) {
@@ -556,11 +555,18 @@ struct Scheduler {
         guard let place = placeOfTransfer[transferID], case .cancelling(let range, id) = tracks[place].phase else {
             return
         }
-        guard case .failure(let error) = result else { return tracks[place].putBack(range) }
+        func isOutOfTheWay() {
+            if cancelled.insert(id).inserted { tracks[place].tries = 0 }
+            tracks[place].putBack(range)
+        }
+        guard case .failure(let error) = result else { return isOutOfTheWay() }
         switch error.kind {
         // It is final already, or gone.
-        case .validation, .conflict, .notFound: tracks[place].putBack(range)
-        case _ where error.isTransient: postpone(place, range, error)
+        case .validation, .conflict, .notFound: isOutOfTheWay()
+        case _ where error.isTransient:
+            // The refusal it was an answer to does not count: nothing has changed that another create could meet.
+            tracks[place].tries -= 1
+            postpone(place, range, error)
         default: giveUp(place, range, BackfillFailure(error))
         }
     }

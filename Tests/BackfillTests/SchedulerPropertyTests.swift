@@ -59,7 +59,9 @@ import Testing
                 let missing = DaySet(transfer.failures.flatMap(\.days.ranges))
                 #expect(transfer.missing == missing, "seed \(seed)")
                 // A day may fail for good only if it failed more often than it may be repeated; crashes do not count.
-                if weather.failuresPerDay <= settings.retries { #expect(missing.isEmpty, "seed \(seed)") }
+                if weather.failuresPerDay <= settings.retries {
+                    #expect(missing.isEmpty, "seed \(seed) \(transfer.failures.map(\.message))")
+                }
                 if weather.failedRuns == 0 { #expect(missing.isEmpty, "seed \(seed)") }
             }
         }

@@ -84,6 +84,7 @@ struct Simulation {
     private var stored: [Stored] = []
     private var attempts: [Int: [CalendarDay: Int]] = [:]
     private var nextRunID = 1
+    private var asked: [Int: Int] = [:]
     private var life = 0
     private(set) var journal: [JournalRecord] = []
     /// What was found wrong.
@@ -370,6 +371,10 @@ struct Simulation {
             faults.append("\(intent.range) is not wanted")
         }
         if intent.range.dayCount > settings.longestChunk { faults.append("\(intent.range) is too long") }
+        asked[intent.serverTime / 86_400, default: 0] += intent.range.dayCount
+        if let most = settings.maxRunsPerDay, asked[intent.serverTime / 86_400, default: 0] > most {
+            faults.append("more than \(most) days were asked for in one")
+        }
         guard weather.runsAreListed else { return }
         let loaded = completions(intent.transferID)
         for day in intent.range.first...intent.range.last where loaded[day, default: 0] > 0 {

@@ -29,7 +29,7 @@ import Testing
     @Test(.timeLimit(.minutes(5))) func everyDayIsLoadedOnceThroughTwentyKills() async throws {
         let options = Self.options { options in
             options.backfills.dayEvents = [try? DayEvent(parsing: "fail@0.02:1x")].compactMap(\.self)
-            options.faults = ["reset@create:0.15", "503@watch:0.03", "429@create:0.05"].compactMap {
+            options.faults = ["reset@create:0.15", "drop@create:0.1", "503@watch:0.03", "429@create:0.05"].compactMap {
                 try? Fault(parsing: $0)
             }
             options.retryAfter = nil
@@ -304,7 +304,7 @@ import Testing
             let file = try await world.sluice("backfill", "run", "spec.yaml")
             #expect(file.exitCode == 2)
             for text in [
-                "spec.yaml:3:5", "'chunks'", "did you mean 'chunk'", "spec.yaml:5:19: transfer 101 is listed twice",
+                "spec.yaml:3:5", "'chunks'", "did you mean 'chunk'", "spec.yaml:5:18: transfer 101 is listed twice",
             ] {
                 #expect(file.errors.contains(text), "\(file.errors)")
             }
