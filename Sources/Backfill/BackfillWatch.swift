@@ -62,7 +62,7 @@ public struct BackfillWatch: Sendable {
     /// Watches until all are over or the task is cancelled.
     ///
     /// - Returns: How each was last seen, in the order given.
-    /// - Throws: ``SupermetricsError`` where the key is refused or the API was never reached.
+    /// - Throws: `SupermetricsError` where the key is refused or the API was never reached.
     public func run() async throws -> [Sight] {
         let stopwatch = Stopwatch(configuration.clock)
         var polls = PollSchedule(first: pollInterval, longest: pollInterval * 6)
