@@ -99,17 +99,19 @@ enum FileSystem {
 
     /// Makes one folder; false where it is there or the folder around it is not.
     private static func makeFolder(_ path: String) throws(SinkError) -> Bool {
-        if unsafe mkdir(path, 0o777) == 0 {
-            try sync(folder: parent(path))
-            return true
+        // Another run may remove it between two looks; a link that leads nowhere stays in the way.
+        for _ in 0..<100 {
+            if unsafe mkdir(path, 0o777) == 0 {
+                try sync(folder: parent(path))
+                return true
+            }
+            if errno == ENOENT, path != "/" { return false }
+            guard errno == EEXIST else { throw FileFailure.last("create the folder", path).error }
+            guard let kind = try kind(path) else { continue }
+            guard kind == .folder else { break }
+            return false
         }
-        guard errno == EEXIST || errno == ENOENT && path != "/" else {
-            throw FileFailure.last("create the folder", path).error
-        }
-        if errno == EEXIST, try kind(path) != .folder {
-            throw FileFailure(action: "create the folder", path: path, number: ENOTDIR).error
-        }
-        return false
+        throw FileFailure(action: "create the folder", path: path, number: ENOTDIR).error
     }
 
     static func rename(_ from: String, to: String) throws(SinkError) {
