@@ -136,23 +136,8 @@ public struct DecimalText: Hashable, Sendable {
     /// - Returns: Whether it is zero.
     func isZero(_ text: Span<UInt8>) -> Bool { Places(self, text).count == 0 }
 
-    /// The number in the one form that equal numbers share: sign, digits without zeros at either end, `e`, the place of
-    /// the last digit; `0` for zero.
-    ///
-    /// - Parameter text: The text this number was taken from.
-    /// - Returns: The form, `-125e-1` for `-12.50`.
-    func normalised(_ text: Span<UInt8>) -> [UInt8] {
-        let places = Places(self, text)
-        guard places.count > 0 else { return [UInt8(ascii: "0")] }
-        var output = isNegative ? [UInt8(ascii: "-")] : []
-        for place in stride(from: places.first, through: places.last, by: -1) {
-            output.append(UInt8(ascii: "0") + places.digit(place, text))
-        }
-        return output + "e\(places.last)".utf8
-    }
-
     /// Digits behind the point once the exponent is applied, as PostgreSQL counts the scale of a `numeric`.
-    var scale: Int { max(0, fraction.count - exponent) }
+    var scale: Int { max(0, writtenScale) }
 
     /// Whether PostgreSQL's `numeric` holds the number (its documentation, table 8.2).
     ///
@@ -224,8 +209,8 @@ public struct DecimalText: Hashable, Sendable {
         return true
     }
 
-    /// Appends a form that two numbers share exactly where their values are equal: its digits other than zeros at
-    /// either end, and the place of the last.
+    /// Appends the one form that equal numbers share: sign, digits without zeros at either end, `e`, the place of the
+    /// last digit; `-125e-1` for `-12.50`, `0` for zero.
     package func appendCanonical(_ text: Span<UInt8>, to output: inout [UInt8]) {
         let places = significantDigits(text)
         guard places.count > 0 else {
@@ -233,13 +218,11 @@ public struct DecimalText: Hashable, Sendable {
             return
         }
         if isNegative { output.append(UInt8(ascii: "-")) }
-        let (high, low) = (places.first, places.last)
-        for place in stride(from: high, through: low, by: -1) {
+        for place in stride(from: places.first, through: places.last, by: -1) {
             output.append(UInt8(ascii: "0") + places.digit(place, text))
         }
-        guard low != 0 else { return }
         output.append(UInt8(ascii: "e"))
-        output += low.description.utf8
+        output += places.last.description.utf8
     }
 
     /// How many digits behind the point it was written with, the exponent applied; negative where that ends before it.

@@ -88,7 +88,9 @@ public struct KeyRenderer: Sendable {
         case .text, .json: return .text
         case .decimal, .int64:
             guard let number = DecimalText(text.span) else { return .text }
-            text = number.normalised(text.span)
+            var canonical: [UInt8] = []
+            number.appendCanonical(text.span, to: &canonical)
+            text = canonical
             return .decimal
         case .double:
             guard let value = DoubleText.value(text.span) else { return .text }
