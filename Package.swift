@@ -39,7 +39,7 @@ let rooms = [
     Room(
         name: "Extraction",
         rooms: ["PipelineCore", "ByteCodecs", "SupermetricsAPI"],
-        tests: ["Sandbox"]
+        tests: ["Sandbox", "TestSupport"]
     ),
     Room(name: "Backfill", rooms: ["SupermetricsAPI"], tests: ["Sandbox"]),
     Room(
@@ -52,6 +52,7 @@ let rooms = [
         products: [crypto, product("Yams", "Yams")],
         tests: [
             "ByteCodecs", "PipelineTesting", "Sandbox", "FileLoading", "CSVSink", "NDJSONSink", "PostgresSink",
+            "TestSupport",
         ],
         testFiles: ["Fixtures"]
     ),
@@ -112,6 +113,7 @@ let package = Package(
             pkgConfig: "libpq",
             providers: [.apt(["libpq-dev"])]
         ),
+        .target(name: "TestSupport", path: "Tests/Support"),
         .target(name: "PostgresTesting", path: "sinks/postgres/Testing"),
         .systemLibrary(name: "CMalloc", path: "Sources/sluice/CMalloc"),
         .executableTarget(

@@ -32,7 +32,7 @@ import Testing
 
     static let sinks: Set<String> = ["CSVSink", "NDJSONSink", "PostgresSink"]
     /// Targets that are no part of what is shipped.
-    static let aside: Set<String> = ["Benchmarks", "CAllocations", "PostgresTesting"]
+    static let aside: Set<String> = ["Benchmarks", "CAllocations", "PostgresTesting", "TestSupport"]
 
     struct Manifest: Decodable {
         struct Target: Decodable {

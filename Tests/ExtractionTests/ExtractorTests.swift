@@ -2,6 +2,7 @@ import Foundation
 import PipelineCore
 import Sandbox
 import SupermetricsAPI
+import TestSupport
 import Testing
 
 @testable import Extraction

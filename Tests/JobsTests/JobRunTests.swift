@@ -3,6 +3,7 @@ import PipelineTesting
 import Sandbox
 import SupermetricsAPI
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Jobs

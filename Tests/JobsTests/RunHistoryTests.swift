@@ -3,6 +3,7 @@ import PipelineCore
 import PipelineTesting
 import Sandbox
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Jobs

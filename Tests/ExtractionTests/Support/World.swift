@@ -3,6 +3,7 @@ import PipelineCore
 import Sandbox
 import SupermetricsAPI
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Extraction

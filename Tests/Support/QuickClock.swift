@@ -1,15 +1,17 @@
-import Foundation
+package import Foundation
 import Synchronization
 
 /// A clock that moves only where someone sleeps on it: a short sleep, such as a pause between two looks, passes at once
 /// and moves it on; a long one, such as a timeout, lasts until it is cancelled or expires by order.
-final class QuickClock: Clock, Sendable {
-    struct Instant: InstantProtocol {
-        var offset: Duration
+package final class QuickClock: Clock, Sendable {
+    /// A moment of the clock.
+    package struct Instant: InstantProtocol {
+        /// The time since the clock was made.
+        package var offset: Duration
 
-        func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
-        func duration(to other: Instant) -> Duration { other.offset - offset }
-        static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
+        package func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
+        package func duration(to other: Instant) -> Duration { other.offset - offset }
+        package static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
     }
 
     private struct State {
@@ -20,27 +22,28 @@ final class QuickClock: Clock, Sendable {
     }
 
     /// 2024-03-15 12:00 UTC.
-    static let start = Date(timeIntervalSince1970: 1_710_504_000)
+    package static let start = Date(timeIntervalSince1970: 1_710_504_000)
 
     private let state = Mutex(State())
     private let patience: Duration
 
     /// - Parameter patience: Sleeps shorter than this pass at once.
-    init(patience: Duration = .seconds(25)) { self.patience = patience }
+    package init(patience: Duration = .seconds(25)) { self.patience = patience }
 
-    var now: Instant { Instant(offset: state.withLock { $0.now }) }
-    var minimumResolution: Duration { .nanoseconds(1) }
+    package var now: Instant { Instant(offset: state.withLock { $0.now }) }
+    package var minimumResolution: Duration { .nanoseconds(1) }
 
     /// Now, as a date.
-    var date: Date { Self.start.addingTimeInterval(now.offset / .seconds(1)) }
+    package var date: Date { Self.start.addingTimeInterval(now.offset / .seconds(1)) }
 
     /// How many long sleeps last.
-    var sleeperCount: Int { state.withLock { $0.sleepers.count } }
+    package var sleeperCount: Int { state.withLock { $0.sleepers.count } }
 
-    func advance(by duration: Duration) { state.withLock { $0.now += duration } }
+    /// Moves the clock on; nobody is woken.
+    package func advance(by duration: Duration) { state.withLock { $0.now += duration } }
 
     /// Ends every long sleep, as if its time had come.
-    func expireTimeouts() {
+    package func expireTimeouts() {
         let due = state.withLock { state in
             state.now = max(state.now, state.sleepers.values.map(\.deadline).max() ?? .zero)
             defer { state.sleepers = [:] }
@@ -49,7 +52,7 @@ final class QuickClock: Clock, Sendable {
         for sleeper in due { sleeper.continuation.resume(returning: true) }
     }
 
-    func sleep(until deadline: Instant, tolerance: Duration?) async throws {
+    package func sleep(until deadline: Instant, tolerance: Duration?) async throws {
         try Task.checkCancellation()
         let id: Int? = state.withLock { state in
             guard deadline.offset - state.now >= patience else {
