@@ -220,7 +220,9 @@ import Testing
             #expect(outcome.exitCode == 143, "\(outcome.everything)")
             #expect(world.sandbox.backfillHistory.backfills.map(\.status) == ["CANCELLED"])
             // A run that was under way ends after the cancellation.
-            try await Task.sleep(for: .milliseconds(100))
+            while world.sandbox.backfillHistory.runs.contains(where: { $0.endTime == nil }) {
+                try await Task.sleep(for: .milliseconds(10))
+            }
             let resumed = try await world.run(command)
             #expect(resumed.exitCode == 0, "\(resumed.everything)")
             let completions = world.sandbox.backfillHistory.completions(ofTransfer: 101)
