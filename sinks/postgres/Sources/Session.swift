@@ -27,6 +27,7 @@ import Synchronization
         }
         unsafe self.pointer = unsafe pointer
         interrupter = unsafe Interrupter(pointer)
+        unsafe Self.widenLocalSocket(PQsocket(pointer))
         let context = unsafe Unmanaged.passUnretained(notices).toOpaque()
         _ = unsafe PQsetNoticeProcessor(
             pointer,
@@ -69,6 +70,18 @@ import Synchronization
         return unsafe withCStrings(parameters.map(\.name)) { names in
             unsafe withCStrings(parameters.map(\.value)) { values in unsafe body(names, values) }
         }
+    }
+
+    /// Gives a connection within the machine room for more rows than the server takes while this process is not running.
+    ///
+    /// Linux wakes who waits to send only once three quarters of a local socket are empty (unix(7) says nothing of it),
+    /// and by then a server that copies rows soon has nothing to do. TCP's buffers grow by themselves, and would no
+    /// longer (tcp(7)); the system caps what is asked for at net.core.wmem_max.
+    private static func widenLocalSocket(_ socket: Int32) {
+        var (domain, size) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
+        guard unsafe getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0, domain == AF_UNIX else { return }
+        var room = Int32(1 << 20)
+        _ = unsafe setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &room, size)
     }
 
     // MARK: State

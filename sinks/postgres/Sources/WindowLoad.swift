@@ -126,12 +126,12 @@ actor WindowLoad: LoadSession {
             if failures > 0 {
                 try await database.pool.withConnection { try await run.lease.removeHolders(ofLock: lockName, $0) }
             }
-            let connection = try await database.pool.take()
+            let connection = try await database.pool.take(for: .load)
             do {
                 try await begin(connection)
                 return connection
             } catch {
-                await database.pool.give(connection)
+                await database.pool.give(connection, takenFor: .load)
                 throw error
             }
         }
@@ -284,7 +284,7 @@ actor WindowLoad: LoadSession {
     func giveUp() async {
         guard let connection else { return }
         self.connection = nil
-        await database.pool.give(connection)
+        await database.pool.give(connection, takenFor: .load)
     }
 
     // MARK: Patience
