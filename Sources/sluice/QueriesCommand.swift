@@ -187,6 +187,7 @@ extension QueryOptions {
         for (name, text, _) in members {
             if let text { query[name] = .string(text) }
         }
+        for (name, elements, _) in lists { query[name] = .array(elements.map(JSONValue.string)) }
         for (name, number) in [("max_rows", maxRows), ("cache_minutes", cacheMinutes)] {
             if let number { query[name] = .number(JSONNumber(number)) }
         }

@@ -56,13 +56,21 @@ struct QueryOptions: ParsableArguments {
     var members: [(name: String, text: String?, flag: String)] {
         [
             ("ds_id", dsID, "--ds-id"), ("ds_accounts", dsAccounts, "--ds-accounts"),
-            ("ds_segments", dsSegments, "--ds-segments"), ("ds_user", dsUser, "--ds-user"),
-            ("fields", fields, "--fields"), ("start_date", startDate, "--start-date"),
+            ("ds_user", dsUser, "--ds-user"), ("start_date", startDate, "--start-date"),
             ("end_date", endDate, "--end-date"), ("date_range_type", dateRangeType, "--date-range-type"),
             ("filter", filter, "--filter"), ("order_rows", orderRows, "--order-rows"),
             ("max_rows", maxRows.map(String.init), "--max-rows"),
             ("cache_minutes", cacheMinutes.map(String.init), "--cache-minutes"),
         ]
+    }
+
+    /// The members of the query that are lists and have a flag; a text with commas would be bound to fewer characters.
+    var lists: [(name: String, elements: [String], flag: String)] {
+        [("ds_segments", dsSegments, "--ds-segments"), ("fields", fields, "--fields")].compactMap { name, text, flag in
+            text.map { text in
+                (name, text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }, flag)
+            }
+        }
     }
 
     /// Adds the query to `flags`, the file first so that flags win.
@@ -71,6 +79,7 @@ struct QueryOptions: ParsableArguments {
         for (name, text, flag) in members {
             if let text { flags.setQuery(name, text, flag: flag) }
         }
+        for (name, elements, flag) in lists { flags.setQuery(name, elements, flag: flag) }
         for setting in setting { flags.addSetting(setting, flag: "--setting") }
     }
 
