@@ -46,8 +46,11 @@ public struct FileTarget: Sendable {
         _ format: any FileFormat
     ) throws(SinkError) {
         let level = level ?? FileCompression.defaultLevel
-        guard (1...9).contains(level) else {
-            throw SinkError(.configuration, "\(format.name): level: expected 1 (fast) to 9 (small), found \(level)")
+        guard FileCompression.levels.contains(level) else {
+            throw SinkError(
+                .configuration,
+                "\(format.name): level: expected \(FileCompression.expectedLevel), found \(level)"
+            )
         }
         let byDefault: CompressionOption =
             switch location {
