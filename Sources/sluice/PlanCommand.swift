@@ -42,10 +42,11 @@ enum PlanOutput {
         format: Format
     ) async throws {
         let setup = JobSetup()
+        let job = try setup.job(at: path, connection)
         let run = JobRun(
-            job: try setup.job(at: path, connection),
+            job: job,
             installed: installedSinks,
-            options: try selection.runOptions(),
+            options: try selection.runOptions(for: job),
             credential: connection.credentialIfNeeded(setup.environment)
         )
         let plans: [ExportPlan]
