@@ -9,7 +9,9 @@ enum SummaryTable {
             rightAligned: [1, 2, 3, 4, 5, 6, 7, 8]
         )
         for export in summary.exports {
-            let perWindow = export.done > 0 ? tenths(Double(export.requests) / Double(export.done)) : "-"
+            let loaded = export.windows.filter { $0.state == .done }
+            let perWindow =
+                loaded.isEmpty ? "-" : tenths(Double(loaded.reduce(0) { $0 + $1.requests }) / Double(loaded.count))
             table.rows.append([
                 export.name, "\(export.done)", "\(export.skipped)", "\(export.failed)", Figure.count(export.rows),
                 Figure.bytes(export.bytes), Figure.count(export.requests), perWindow, Figure.duration(export.seconds),

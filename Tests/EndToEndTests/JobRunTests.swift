@@ -266,6 +266,7 @@ import Testing
             let summary = try world.summary()
             #expect(summary.exitCode == 4)
             #expect(summary.exports.first?.failures.map(\.windows) == [["2024-01-15..2024-01-21"]])
+            #expect(summary.exports.first?.requests == world.sandbox.requests.count, "those in vain count too")
 
             world.sandbox.chooseFaults(nil)
             world.sandbox.clearRequests()
