@@ -26,7 +26,8 @@ struct BackfillCommand: ParsableCommand {
                 The range must not share a day with a backfill of that transfer that is still at work.
 
                 Example:
-                  sluice backfill create --team 1 --transfer 2 --range-start 2024-01-01 --range-end 2024-01-31
+                  sluice backfill create --team 1 --transfer 2 --range-start 2024-01-01 \\
+                      --range-end 2024-01-31
                 """
         )
 

@@ -17,8 +17,10 @@ extension BackfillCommand {
                 stop and to run again: no backfill is created twice, and days that are loaded stay so.
 
                 Example:
-                  sluice backfill run --team 1 --transfer 2 --from 2023-01-01 --to 2023-12-31 --dry-run
-                  sluice backfill run history.yaml --active 2 --max-runs-per-day 200 --summary summary.json
+                  sluice backfill run --team 1 --transfer 2 --from 2023-01-01 --to 2023-12-31 \\
+                      --dry-run
+                  sluice backfill run history.yaml --active 2 --max-runs-per-day 200 \\
+                      --summary summary.json
                 """
         )
 

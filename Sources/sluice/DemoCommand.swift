@@ -11,7 +11,7 @@ struct DemoCommand: AsyncParsableCommand {
         commandName: "demo",
         abstract: "Runs a three-export job against a sandbox inside this process; needs no key and no network.",
         discussion: """
-            Writes the job file and everything it loads into one folder. Run it again and see that settled windows
+            Writes the job file and everything it loads into one folder. Run it again and see that settled windows \
             are not fetched twice.
 
             Example:

@@ -10,7 +10,8 @@ struct RunCommand: AsyncParsableCommand {
         discussion: """
             Example:
               sluice run nightly.yaml --summary summary.json
-              sluice run nightly.yaml --export google_ads --start-date 2024-01-01 --end-date 2024-01-31 --reload=all
+              sluice run nightly.yaml --export google_ads --start-date 2024-01-01 \\
+                  --end-date 2024-01-31 --reload=all
             """
     )
 

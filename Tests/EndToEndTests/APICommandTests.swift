@@ -353,11 +353,13 @@ import Testing
     @Test func everyHelpShowsAnExample() async throws {
         try await withWorld { world in
             let groups = [
+                "demo": [], "export": [], "run": [], "plan": [], "check": [], "status": [], "sandbox": [],
                 "queries": ["execute", "status", "results"], "accounts": ["list"], "fields": ["list"],
                 "segments": ["list"], "logins": ["list", "get", "accounts", "revoke"],
                 "login-links": ["create", "get", "list", "update", "close"], "data-sources": ["get"],
                 "teams": ["get", "users"], "connectors": ["list", "get", "create"], "connections": ["create"],
-                "transfers": ["list", "get", "runs", "run"], "backfill": ["create", "get", "latest", "list", "cancel"],
+                "transfers": ["list", "get", "runs", "run"],
+                "backfill": ["run", "create", "get", "latest", "list", "cancel", "watch"],
             ]
             for (group, commands) in groups.sorted(by: { $0.key < $1.key }) {
                 for words in [[group]] + commands.map({ [group, $0] }) {
@@ -365,6 +367,10 @@ import Testing
                     #expect(help.exitCode == 0)
                     #expect(help.text.contains("Example"), "\(words)")
                     #expect(help.text.contains("  sluice \(words.joined(separator: " "))"), "\(words)")
+                    // What is copied from there must run: no line is broken by the width of the page.
+                    let examples = help.text.split(separator: "\n", omittingEmptySubsequences: false)
+                        .drop { !$0.hasPrefix("Example") }.dropFirst().prefix { !$0.hasPrefix("USAGE") }
+                    #expect(examples.allSatisfy { $0.isEmpty || $0.hasPrefix("  ") }, "\(words): \(examples)")
                 }
             }
         }
