@@ -123,10 +123,10 @@ extension BackfillCommand {
                 }
             }
             let report = BackfillReport(summary, journal: journal, started: started, signal: signal)
-            Output(format: output).write(report.table)
-            Terminal.writeError(report.remarks)
             if let path = reports.summary { try report.writeSummary(to: path) }
             if let path = reports.metrics { try MetricsFile.write(report.metrics, to: path) }
+            Terminal.writeError(report.remarks)
+            Output(format: output).write(report.table)
             guard report.exitCode == 0 else { throw ExitCode(report.exitCode) }
         }
 

@@ -57,8 +57,8 @@ struct DemoCommand: AsyncParsableCommand {
             return try await setup.run(run, display, reports)
         }
         guard code == 0 else { throw ExitCode(code) }
-        print(
-            "\nThe job is \(into)/job.yaml; what it loaded is beside it. Try: zcat \(into)/facebook_ads.csv.gz | head"
+        Terminal.writeRemark(
+            "\nThe job is \(into)/job.yaml; what it loaded is beside it. Try: zcat \(into)/facebook_ads.csv.gz | head\n"
         )
     }
 

@@ -58,7 +58,7 @@ struct JobSetup {
         // Where rows are written, they stay alone.
         let outputHasRows = summary.exports.contains { $0.destinations.contains(FileTarget.standardOutput) }
         if !outputHasRows {
-            Terminal.write(SummaryTable.text(summary))
+            Terminal.writeRemark(SummaryTable.text(summary))
         } else if !isMachineRead {
             Terminal.writeError(SummaryTable.text(summary))
         }

@@ -59,8 +59,8 @@ enum PlanOutput {
         case .json:
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            Swift.print(String(decoding: try encoder.encode(plans), as: UTF8.self))
-        case .table: for plan in plans { Swift.print(text(plan), terminator: "") }
+            Terminal.write(String(decoding: try encoder.encode(plans), as: UTF8.self) + "\n")
+        case .table: for plan in plans { Terminal.write(text(plan)) }
         }
     }
 

@@ -36,6 +36,7 @@ import Jobs
     static let version = "0.1.0"
 
     static func main() async {
+        Terminal.fillStandardStreams()
         Memory.staysFlat()
         FaultInjection.install()
         do {
@@ -46,6 +47,7 @@ import Jobs
             } else {
                 try command.run()
             }
+            if let reason = Terminal.lostOutput { throw CommandFailure(.destination, reason) }
         } catch let error as CommandFailure {
             Terminal.writeError("error: \(error.message)\n")
             Terminal.exit(error.exitCode)
@@ -53,7 +55,7 @@ import Jobs
             let code = exitCode(for: error)
             let text = fullMessage(for: error)
             if code == .success {
-                print(text)
+                Terminal.write(text + "\n")
             } else if !text.isEmpty {
                 Terminal.writeError(text + "\n")
             }
