@@ -68,6 +68,13 @@ public struct FileTarget: Sendable {
         guard !path.isEmpty, !path.utf8.contains(0) else {
             throw SinkError(.configuration, "\(format.name): path: expected a file, a folder that ends with /, or -")
         }
+        // A folder named `s3:` is what nobody means.
+        if let scheme = path.wholeMatch(of: /([A-Za-z][A-Za-z0-9+.-]*):\/\/.*/)?.output.1 {
+            throw SinkError(
+                .configuration,
+                "\(format.name): path: \(scheme):// is not a file system; name a file or a folder, which may be a mount"
+            )
+        }
         if path == "-" { return .stream(STDOUT_FILENO) }
         let canonical = FileSystem.canonical(path)
         let kind = try FileSystem.kind(canonical)

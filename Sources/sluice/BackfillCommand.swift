@@ -34,10 +34,18 @@ struct BackfillCommand: ParsableCommand {
         @Option(help: ArgumentHelp("The transfer.", valueName: "id"))
         var transfer: Int
 
-        @Option(help: ArgumentHelp("First day.", valueName: "YYYY-MM-DD"), transform: Reading.day)
+        @Option(
+            name: [.long, .customLong("from")],
+            help: ArgumentHelp("First day.", valueName: "YYYY-MM-DD"),
+            transform: Reading.day
+        )
         var rangeStart: CalendarDay
 
-        @Option(help: ArgumentHelp("Last day, included.", valueName: "YYYY-MM-DD"), transform: Reading.day)
+        @Option(
+            name: [.long, .customLong("to")],
+            help: ArgumentHelp("Last day, included.", valueName: "YYYY-MM-DD"),
+            transform: Reading.day
+        )
         var rangeEnd: CalendarDay
 
         @OptionGroup var options: CallOptions

@@ -105,6 +105,7 @@ extension BackfillCommand {
             configuration.maxAttempts = 4
             guard !dryRun else { return try await plan(configuration, settings, goals, journal) }
 
+            try reports.prepare()
             let progress = BackfillProgress(
                 log: try display.logger(environment: environment),
                 draws: display.drawsProgress(environment: environment)

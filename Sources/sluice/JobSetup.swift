@@ -95,4 +95,26 @@ struct ReportOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("Write figures for Prometheus' node_exporter to this file.", valueName: "file.prom"))
     var metrics: String?
+
+    /// Makes the files' folders, so that a mistake in a path is told before the work and not after it.
+    ///
+    /// - Throws: `CommandFailure` where a file could not be written.
+    func prepare() throws {
+        for (flag, path) in [("--summary", summary), ("--metrics", metrics)] {
+            guard let path else { continue }
+            let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+            try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            guard !Self.isFolder(path) else {
+                throw CommandFailure(.destination, "\(flag) \(path) is a folder; name a file in it")
+            }
+            guard Self.isFolder(folder.path), FileManager.default.isWritableFile(atPath: folder.path) else {
+                throw CommandFailure(.destination, "\(flag) \(path) cannot be written; choose another folder")
+            }
+        }
+    }
+
+    private static func isFolder(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        return unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+    }
 }

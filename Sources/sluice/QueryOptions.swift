@@ -88,7 +88,13 @@ struct QueryOptions: ParsableArguments {
             path == "-"
             ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: path)
         guard let data, let text = String(data: data, encoding: .utf8) else {
-            throw CommandFailure(.usage, "--query: the file \(path) cannot be read as UTF-8 text")
+            let isThere = path == "-" || FileManager.default.fileExists(atPath: path)
+            throw CommandFailure(
+                .usage,
+                isThere
+                    ? "--query: \(path) cannot be read as UTF-8 text"
+                    : "--query: there is no file \(path); check the path"
+            )
         }
         return text
     }

@@ -31,7 +31,8 @@ enum SummaryTable {
         var place = export.map { "\($0)" } ?? ""
         if !failure.windows.isEmpty {
             place += " " + failure.windows.prefix(3).joined(separator: ", ")
-            if failure.windows.count > 3 { place += " and \(failure.windows.count - 3) more windows" }
+            let others = failure.windows.count - 3
+            if others > 0 { place += " and \(others) more \(others == 1 ? "window" : "windows")" }
         }
         return "failed: " + (place.isEmpty ? "" : place + ": ") + failure.message
     }

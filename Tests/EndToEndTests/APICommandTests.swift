@@ -258,6 +258,10 @@ import Testing
                 (["login-links", "create", "--ds-id", "AW"], "POST /ds/login/link"),
                 (["logins", "revoke", "dsl_1"], "DELETE /ds/login/dsl_1"),
                 (["backfill", "cancel", "7"], "PATCH /teams/1/backfills/7"),
+                (
+                    ["backfill", "create", "--transfer", "2", "--from", "2024-01-01", "--to", "2024-01-31"],
+                    "POST /teams/1/transfers/2/backfills"
+                ),
                 (["connectors", "create", "--title", "T"], "POST /v1/teams/1/connector_builder/connectors"),
                 (
                     ["connections", "create", "--data-source-id", "AW", "--destination-type", "SQL_BQ"],
