@@ -45,7 +45,9 @@ struct JobSetup {
         _ display: DisplayOptions,
         _ reports: ReportOptions
     ) async throws -> Int32 {
-        let log = try display.logger(environment: environment)
+        try reports.prepare()
+        var log = try display.logger(environment: environment)
+        log[metadataKey: "run_id"] = "\(run.runID)"
         // A program that reads JSON from standard error finds nothing else there.
         let isMachineRead = try display.format(environment: environment) == .json
         let progress = Progress(log: log, draws: display.drawsProgress(environment: environment))
