@@ -253,6 +253,11 @@ import Testing
             says: ["job.yaml:13:", "delimeter", "did you mean 'delimiter'"]
         ),
         FileMistake(
+            name: "a level no gzip has",
+            change: { $0.replacing("path: out/", with: "path: out/, level: 10") },
+            says: ["job.yaml:13:34: csv: 'level'", "1 (fast) to 9", "10"]
+        ),
+        FileMistake(
             name: "a date that is none",
             change: { $0.replacing("2024-01-28", with: "tomorow") },
             says: ["job.yaml:10:", "tomorow"]
@@ -261,11 +266,6 @@ import Testing
             name: "a key that belongs elsewhere",
             change: { $0.replacing("ds_id: AW", with: "api_key: k") },
             says: ["job.yaml:6:7: 'api_key'", "SUPERMETRICS_API_KEY"]
-        ),
-        FileMistake(
-            name: "a level no gzip has",
-            change: { $0.replacing("path: out/", with: "path: out/, level: 10") },
-            says: ["job.yaml:13:34: csv: 'level'", "1 (fast) to 9", "10"]
         ),
         FileMistake(
             name: "an unclosed bracket",
