@@ -188,7 +188,7 @@ extension QueryOptions {
             if let text { query[name] = .string(text) }
         }
         for (name, elements, _) in lists { query[name] = .array(elements.map(JSONValue.string)) }
-        for (name, number) in [("max_rows", maxRows), ("cache_minutes", cacheMinutes)] {
+        for (name, number) in [("max_rows", maxRows), ("max_columns", maxColumns), ("cache_minutes", cacheMinutes)] {
             if let number { query[name] = .number(JSONNumber(number)) }
         }
         var settings = query["settings"]?.objectValue ?? JSONObject()

@@ -250,6 +250,36 @@ import Testing
         }
     }
 
+    @Test func everyParameterOfAQueryHasItsFlag() async throws {
+        let texts = [
+            "ds_id": "AW", "ds_accounts": "1,2", "ds_user": "a@example.com", "start_date": "2024-01-01",
+            "end_date": "yesterday", "date_range_type": "custom", "compare_type": "custom", "compare_show": "value",
+            "compare_start_date": "2023-01-01", "compare_end_date": "2023-01-31", "filter": "Cost > 1",
+            "order_rows": "Cost desc", "order_columns": "Device asc",
+        ]
+        let lists = ["fields": ["Date", "Cost"], "ds_segments": ["s", "t"], "ds_users": ["a", "b"]]
+        let numbers = ["max_rows": 5, "max_columns": 6, "cache_minutes": 7]
+        let values = texts.merging(lists.mapValues { $0.joined(separator: ", ") }) { $1 }
+            .merging(numbers.mapValues(String.init)) { $1 }
+        let flags = values.sorted { $0.key < $1.key }.flatMap { name, value in
+            ["--" + name.replacing("_", with: "-"), value]
+        }
+        try await withWorld { world in
+            let outcome = try await world.run(
+                ["queries", "execute", "--dry-run", "--setting", "avoid_sampling=true"] + flags
+            )
+            let body = try #require(outcome.text.range(of: "\n{")).lowerBound
+            let query = try #require(
+                JSONSerialization.jsonObject(with: Data(outcome.text[body...].utf8)) as? [String: Any]
+            )
+            #expect(texts.allSatisfy { query[$0] as? String == $1 }, "\(query)")
+            #expect(lists.allSatisfy { query[$0] as? [String] == $1 }, "\(query)")
+            #expect(numbers.allSatisfy { query[$0] as? Int == $1 }, "\(query)")
+            #expect((query["settings"] as? [String: Bool])?["avoid_sampling"] == true)
+            #expect(world.sandbox.requests.isEmpty)
+        }
+    }
+
     @Test func aDryRunShowsTheRequestAndSendsNothing() async throws {
         try await withWorld { world in
             let commands: [([String], String)] = [
