@@ -210,7 +210,7 @@ final class QueryCalls {
         func note(_ event: ReadEvent, _ chunk: ByteChunk?, at offset: Int) async throws -> Answer? {
             switch event {
             case .meta(let bytes): meta = try decode(bytes, response)
-            case .error(let bytes): throw response.error(decoding: bytes)
+            case .error(let bytes): throw response.error(member: bytes, requestID: meta?.requestID)
             case .rowsBegin(afterMeta: true):
                 return answer(response, meta, hasData: true, .here(response, chunk, offset: offset))
             case .rowsBegin(afterMeta: false):
@@ -344,11 +344,11 @@ final class QueryCalls {
         var reader = RowReader()
         reader.schema = schema
         reader.beginBody()
-        var total: Int?
+        var meta: ResultMeta?
         func note(_ event: ReadEvent) throws {
             switch event {
-            case .meta(let bytes): total = ResultMeta(json: bytes)?.totalRows
-            case .error(let bytes): throw response.error(decoding: bytes)
+            case .meta(let bytes): meta = ResultMeta(json: bytes)
+            case .error(let bytes): throw response.error(member: bytes, requestID: meta?.requestID)
             case .rowsBegin, .batch, .end: break
             }
         }
@@ -361,7 +361,7 @@ final class QueryCalls {
             }
             while true {
                 let event = try reader.finish()
-                if case .end(let body) = event { return (body.rowCount, total) }
+                if case .end(let body) = event { return (body.rowCount, meta?.totalRows) }
                 try note(event)
             }
         } catch let error as ReadError {

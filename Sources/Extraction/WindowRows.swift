@@ -255,7 +255,8 @@ package final class WindowRows {
         case .meta(let bytes):
             page?.meta = ResultMeta(json: bytes)
             if let id = page?.meta?.requestID, !pages.isEmpty { pages[pages.count - 1].requestID = id }
-        case .error(let bytes): if let page { throw page.response.error(decoding: bytes) }
+        case .error(let bytes):
+            if let page { throw page.response.error(member: bytes, requestID: page.meta?.requestID) }
         case .rowsBegin, .end: break
         }
         return nil
