@@ -24,7 +24,7 @@ actor WindowLoad: LoadSession {
     /// Grows with every block.
     private var blocks = 0
 
-    init(_ run: PostgresRun, _ load: Load, isExact: Bool) throws(SinkError) {
+    init(_ run: PostgresRun, _ load: Load, _ fit: TargetTable.Fit) throws(SinkError) {
         self.run = run
         self.load = load
         rejectedRows = RejectedRows(
@@ -33,7 +33,7 @@ actor WindowLoad: LoadSession {
             runID: run.request.runID,
             in: run.database.table
         )
-        form = try CopyForm(load, run.options, export: run.request.export, isExact: isExact, blocks: run.blocks)
+        form = try CopyForm(load, run.options, export: run.request.export, fit, blocks: run.blocks)
     }
 
     private nonisolated var database: Database { run.database }
@@ -49,6 +49,8 @@ actor WindowLoad: LoadSession {
     // MARK: Rows
 
     nonisolated func encode(_ batch: Batch) throws(SinkError) -> Block { try form.encode(batch) }
+
+    nonisolated func misfits(in batch: Batch) -> [Misfit] { form.misfits(in: batch) }
 
     func write(_ block: Block) async throws(SinkError) {
         try await working { () async throws in
