@@ -55,9 +55,12 @@ actor WindowLoad: LoadSession {
     func write(_ block: Block) async throws(SinkError) {
         try await working { () async throws in
             let connection = try await opened()
-            try await connection.write(block.bytes)
+            let mayHaveFailed = try await connection.write(block.bytes)
             if rowCount == 0 { FaultPoint.pass("postgres.copy.after-first-block") }
             rowCount += block.rowCount
+            guard mayHaveFailed else { return }
+            try await endCopy(connection)
+            try await beginCopy(connection)
         }
         run.blocks.give(block.bytes)
     }
