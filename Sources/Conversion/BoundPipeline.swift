@@ -64,7 +64,7 @@ public struct BoundPipeline: BoundStage {
     /// - Throws: `StageError` where the window as a whole cannot go on.
     public func process(_ batch: inout Batch, rejecting rejects: inout Rejects) throws(StageError) {
         var way = try BatchOnItsWay(batch, rejects, through: self)
-        for stage in stages { try way.process(&batch, stage) }
+        for stage in stages { try way.process(&batch, stage.process) }
         rejects = way.rejects(of: batch, showing: isShown, keepsRejects)
     }
 
@@ -75,25 +75,29 @@ public struct BoundPipeline: BoundStage {
     ///   - rejects: As in the other function.
     ///   - wait: Returns when it is the batch's turn at the ordered stage of that number.
     ///   - pass: Says that the batch has had its turn there.
+    ///   - land: Takes the batch at the end of its way; may reject rows as a stage may, so that they come with their
+    ///     cells.
     /// - Throws: `StageError`, and what `wait` throws.
     public func process(
         _ batch: inout Batch,
         rejecting rejects: inout Rejects,
         wait: (Int) async throws -> Void,
-        pass: (Int) -> Void
+        pass: (Int) -> Void,
+        land: (inout Batch, inout Rejects) -> Void = { _, _ in }
     ) async throws {
         var way = try BatchOnItsWay(batch, rejects, through: self)
         var turn = 0
         for stage in stages {
             guard stage is any OrderedStage else {
-                try way.process(&batch, stage)
+                try way.process(&batch, stage.process)
                 continue
             }
             try await wait(turn)
-            try way.process(&batch, stage)
+            try way.process(&batch, stage.process)
             pass(turn)
             turn += 1
         }
+        try way.process(&batch, land)
         rejects = way.rejects(of: batch, showing: isShown, keepsRejects)
     }
 
@@ -120,11 +124,14 @@ public struct BoundPipeline: BoundStage {
                 : Array((firstRow...).lazy.filter { !missing.contains($0) }.prefix(batch.rowCount))
         }
 
-        mutating func process(_ batch: inout Batch, _ stage: any BoundStage) throws(StageError) {
+        mutating func process(
+            _ batch: inout Batch,
+            _ stage: (inout Batch, inout Rejects) throws(StageError) -> Void
+        ) throws(StageError) {
             if batch.rowNumbers == nil, let numbers { batch.rowNumbers = numbers }
             let before = batch.rowCount
             var found = Rejects()
-            try stage.process(&batch, rejecting: &found)
+            try stage(&batch, &found)
             let isOrdered = zip(found.rows, found.rows.dropFirst()).allSatisfy {
                 $0.row < $1.row || self.found.added > 0
             }

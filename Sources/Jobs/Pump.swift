@@ -54,8 +54,9 @@ struct Pumped: Sendable {
 
 /// Takes batches through the stages into the lanes of a window, several at once, written in row order.
 struct Pump {
-    /// Changes one batch in place, whose number in the window it is given; called for several batches at once.
-    let process: @Sendable (inout Batch, inout Rejects, Int) async throws -> Void
+    /// Takes one batch, whose number in the window it is given, to the last of its arguments, which may reject rows as
+    /// stages may; called for several batches at once.
+    let process: @Sendable (inout Batch, inout Rejects, Int, (inout Batch, inout Rejects) -> Void) async throws -> Void
     let lanes: [Lane]
     /// What a window does with rows that could not be converted.
     var badRows = BadRows()
@@ -144,8 +145,10 @@ struct Pump {
     ) {
         group.addTask { [process, lanes, recycle] in
             guard var (batch, rejects) = read.take() else { throw CancellationError() }
-            try await process(&batch, &rejects, index)
-            let blocks = lanes.map { $0.encode(batch) }
+            var blocks: [Block?] = []
+            try await process(&batch, &rejects, index) { batch, rejects in
+                blocks = lanes.encode(&batch, rejecting: &rejects)
+            }
             let rowCount = batch.rowCount
             recycle(batch)
             return Rendered(index: index, rowCount: rowCount, blocks: blocks, rejects: rejects)

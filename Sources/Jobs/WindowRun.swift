@@ -244,12 +244,13 @@ struct WindowRun {
             let report = resources.report
             let turnstiles = (0..<pipeline.orderedCount).map { _ in Turnstile() }
             let pump = Pump(
-                process: { batch, rejects, index in
+                process: { batch, rejects, index, land in
                     try await pipeline.process(
                         &batch,
                         rejecting: &rejects,
                         wait: { try await turnstiles[$0].wait(index) },
-                        pass: { turnstiles[$0].pass(index) }
+                        pass: { turnstiles[$0].pass(index) },
+                        land: land
                     )
                 },
                 lanes: lanes,

@@ -296,13 +296,22 @@ public struct Load: Hashable, Sendable {
 
 /// One window being written.
 ///
-/// `encode` is pure and runs for many batches at once; `write` and `quarantine` are called in row order, one call at a
-/// time.
+/// `encode` and `misfits` are pure and run for many batches at once; `write` and `quarantine` are called in row order,
+/// one call at a time.
 public protocol LoadSession: Sendable {
     /// Renders a batch as the bytes the destination takes.
     ///
-    /// - Throws: `SinkError` with the code `.value` where a value has no form in the destination.
+    /// - Throws: `SinkError` with the code `.value` where a value has no form in the destination; `misfits(in:)` then
+    ///   tells the rows, the batch is taken without them and the block of it encoded anew.
     func encode(_ batch: Batch) throws(SinkError) -> Block
+
+    /// The rows of a batch that `encode` has no form for, in row order, each once.
+    ///
+    /// Asked only for a batch that `encode` has refused with the code `.value`, so that looking for them costs nothing
+    /// where there are none. They become bad rows of the window, and what the job does with bad rows happens to them.
+    /// - Returns: Every such row. None where the session cannot tell, which is the default: the load then fails with
+    ///   the error of `encode`.
+    func misfits(in batch: Batch) -> [Misfit]
 
     /// Writes the next block.
     func write(_ block: Block) async throws(SinkError)
@@ -313,6 +322,28 @@ public protocol LoadSession: Sendable {
     /// Called only where the job quarantines bad rows, and with at least one row.
     /// - Throws: `SinkError` with the code `.configuration` where the destination has no place for them.
     func quarantine(_ rejects: Rejects) async throws(SinkError)
+}
+
+extension LoadSession {
+    /// None.
+    public func misfits(in batch: Batch) -> [Misfit] { [] }
+}
+
+/// A row of a batch that a destination has no form for.
+public struct Misfit: Hashable, Sendable {
+    /// Its place in the batch, counted from 0.
+    public var place: Int
+    /// The column whose value does not fit; the first, where several do not.
+    public var column: String
+    /// Why, as a clause to be read after the name of the column; never the value.
+    public var reason: String
+
+    /// A row whose value in `column` does not fit.
+    public init(place: Int, column: String, reason: String) {
+        self.place = place
+        self.column = column
+        self.reason = reason
+    }
 }
 
 /// Why a sink failed or refused.

@@ -23,7 +23,10 @@ struct PumpTests {
         wrote: @escaping @Sendable (Int) -> Void = { _ in }
     ) -> Pump {
         Pump(
-            process: { batch, rejects, _ in try process(&batch, &rejects) },
+            process: { batch, rejects, _, land in
+                try process(&batch, &rejects)
+                land(&batch, &rejects)
+            },
             lanes: lanes,
             badRows: badRows,
             slots: slots,
@@ -202,6 +205,55 @@ struct PumpTests {
             #expect(pumped.rejected == 101)
             #expect(pumped.firstReject == Reject(row: 1, column: "name", rule: "invalid UTF-8"))
         }
+    }
+
+    /// Batches of `size` rows.
+    private func batches(_ count: Int, of size: Int) -> [(batch: Batch, rejects: Rejects)] {
+        (0..<count).map { index in
+            (Batch(schema: Schema([]), bytes: [], cells: [], rowCount: size, firstRow: index * size), Rejects())
+        }
+    }
+
+    @Test("A row that one destination has no form for is a bad row in all of them, in row order with the others")
+    func misfits() async throws {
+        let (narrow, narrower, wide) = (
+            ScriptedRun(misfits: [3, 4, 17]), ScriptedRun(misfits: [4, 5, 39]), ScriptedRun()
+        )
+        try await withLane(narrow) { first in
+            try await withLane(wide) { second in
+                try await withLane(narrower) { third in
+                    var rest = batches(4, of: 10)[...]
+                    let pumped = try await pump(
+                        [first, second, third],
+                        badRows: Pump.BadRows(areKept: true, origin: { ($0 / 10 + 1, "request") })
+                    ).run { rest.popFirst() }
+                    #expect(pumped.loaded == 35 && pumped.rejected == 5)
+                    #expect(pumped.firstReject?.row == 3)
+                    #expect([first, second, third].allSatisfy { $0.failure == nil })
+                }
+            }
+        }
+        for run in [narrow, narrower, wide] {
+            #expect(run.loads == [[0, 10, 20, 30]])
+            #expect(run.rejects.map(\.row) == [3, 4, 5, 17, 39])
+            #expect(run.rejects.map(\.page) == [1, 1, 1, 2, 4])
+            #expect(run.rejects.allSatisfy { $0.column == "cost" && $0.rule == "too long" && $0.stage == "load" })
+        }
+    }
+
+    @Test("A destination that refuses a value and cannot tell where it is fails alone")
+    func untoldMisfits() async throws {
+        let (narrow, wide) = (ScriptedRun(misfits: [7], tellsMisfits: false), ScriptedRun())
+        try await withLane(narrow) { first in
+            try await withLane(wide) { second in
+                var rest = batches(2, of: 10)[...]
+                let pumped = try await pump([first, second]).run { rest.popFirst() }
+                #expect(pumped.loaded == 20 && pumped.rejected == 0)
+                #expect(first.failure as? SinkError == SinkError(.value, "no form for a row"))
+                #expect(second.failure == nil)
+            }
+        }
+        #expect(wide.loads == [[0, 10]] && wide.rejects.isEmpty)
     }
 
     @Test("Cancellation ends it, and nothing is left running")

@@ -198,10 +198,7 @@ struct ConnectionTests {
                 try await connection.transaction {
                     try await connection.beginCopy("COPY t FROM STDIN")
                     try await connection.write(Array("no number\n".utf8))
-                    while written < 1000 {
-                        try await connection.write(rows)
-                        written += 1
-                    }
+                    while written < 1000, try await !connection.write(rows) { written += 1 }
                     _ = try await connection.finishCopy()
                 }
             }
@@ -328,6 +325,27 @@ struct ConnectionTests {
             #expect(noServer.isTransient)
             let nonsense = try await failure("host=127.0.0.1 port=1 sslmode=nonsense")
             #expect(!nonsense.isTransient)
+        }
+    }
+
+    @Test("gives up on a server that does not answer when its task is cancelled", .timeLimit(.minutes(1)))
+    func silentServer() async throws {
+        // The kernel takes the connection; nobody says anything on it.
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(listener) }
+        let port = try #require(MeddlingProxy.listen(listener))
+        let target = try ConnectionTarget("host=127.0.0.1 port=\(port) dbname=x user=x connect_timeout=3600")
+        try await ConnectionPool.withPool(to: target, slots: 1) { pool in
+            for _ in 0..<2 {
+                let task = Task { try await pool.withConnection { _ in } }
+                var arrival = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
+                while unsafe poll(&arrival, 1, 0) == 0 { await Task.yield() }
+                let client = accept(listener, nil, nil)
+                task.cancel()
+                let error = try await #require(throws: DatabaseError.self) { try await task.value }
+                #expect(error.origin == .cancellation)
+                close(client)
+            }
         }
     }
 
