@@ -79,6 +79,7 @@ enum PlanOutput {
             text += "; rows are not known before a first load"
         }
         if !plan.kept.isEmpty { text += "\nno longer wanted, kept: " + plan.kept.joined(separator: ", ") }
+        for warning in plan.warnings { text += "\nwarning: " + warning }
         return text + "\n\n"
     }
 }
