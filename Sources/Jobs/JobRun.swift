@@ -103,7 +103,7 @@ package struct JobRun: Sendable {
         return job.exports.filter { options.exports.isEmpty || options.exports.contains($0.name) }
     }
 
-    private func resources(_ client: SupermetricsClient, runID: String) -> RunResources {
+    func resources(_ client: SupermetricsClient, runID: String) -> RunResources {
         var settings = ExtractionSettings()
         settings.pageRows = job.api.pageRows
         settings.rowLimit = job.api.rowLimit
