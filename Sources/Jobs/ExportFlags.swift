@@ -140,7 +140,7 @@ package struct ExportFlags {
     /// - Throws: `JobFileError` with every mistake.
     package func job(named name: String? = nil, _ context: JobContext) throws(JobFileError) -> Job {
         let name = name ?? Self.defaultName(JobNode(.map(wholeQuery), at: Self.location))
-        return try read(members(named: name, size: "all"), context)
+        return try read(members(named: name, size: "all"), of: "export", context)
     }
 
     /// The same as a job file to be written, which cuts the export into windows as job files do where it can be cut.
@@ -154,10 +154,10 @@ package struct ExportFlags {
     package func draft(of job: String, named name: String, _ context: JobContext) throws(JobFileError) -> JobDraft {
         var members = members(named: name, size: nil)
         do throws(JobFileError) {
-            _ = try read(members, context)
+            _ = try read(members, of: job, context)
         } catch {
             members = self.members(named: name, size: "all")
-            _ = try read(members, context)
+            _ = try read(members, of: job, context)
         }
         var secrets = SecretNames()
         let written = members.compactMap { member -> JobMember? in
@@ -211,7 +211,7 @@ package struct ExportFlags {
     }
 
     /// Reads a job of one export with these keys.
-    private func read(_ export: [JobMember], _ context: JobContext) throws(JobFileError) -> Job {
+    private func read(_ export: [JobMember], of job: String, _ context: JobContext) throws(JobFileError) -> Job {
         var reader = JobReader(context)
         reader.mistakes = mistakes
         let interpolation = Interpolation(environment: context.environment) { path throws(SecretFileError) in
@@ -224,7 +224,7 @@ package struct ExportFlags {
         func node(_ content: JobNode.Content) -> JobNode { JobNode(content, at: Self.location) }
         let root = node(
             .map([
-                JobMember("name", at: Self.location, node(.scalar("export", plain: false))),
+                JobMember("name", at: Self.location, node(.scalar(job, plain: false))),
                 JobMember("exports", at: Self.location, node(.list([node(.map(members))]))),
             ])
         )

@@ -104,7 +104,7 @@ struct InitCommand: AsyncParsableCommand {
             }
             return
         }
-        guard let configuration = try? connection.clientConfiguration(setup.environment) else {
+        guard let configuration = try? connection.clientConfiguration(setup.environment).attended else {
             return try await InitDialogue(client: nil).complete(&flags, into: &into, &landing, name: exportName)
         }
         var answers = (flags, into, landing)

@@ -29,7 +29,7 @@ struct InitDialogue {
                     login.dsID.map { Choice(id: $0, about: login.dsName ?? "") }
                 }
             }
-            let id = try pick("Data source, such as AW", from: sources, "data sources", isOpen: true, default: nil)
+            let id = try pick("Data source", ", such as AW", from: sources, "data sources", isOpen: true, default: nil)
             flags.setQuery("ds_id", id, flag: "the data source")
         }
         let source = flags.queryText("ds_id") ?? ""
@@ -38,11 +38,12 @@ struct InitDialogue {
                 try await $0.accounts.list(dsID: source).value.accounts.map { Choice(id: $0.id, about: $0.name ?? "") }
             }
             let ids = try pick(
-                "Accounts, with commas; \(Self.none) for a source without accounts",
+                "Accounts",
+                ", with commas; \(Self.none) for a source without accounts",
                 from: accounts,
                 "accounts",
                 also: [Self.allAccounts, Self.none],
-                default: Self.allAccounts
+                default: accounts?.isEmpty == true ? Self.none : Self.allAccounts
             )
             if ids != Self.none { flags.setQuery("ds_accounts", ids, flag: "the accounts") }
         }
@@ -50,7 +51,7 @@ struct InitDialogue {
             let fields = await choices("fields of \(source)") {
                 try await $0.fields.list(dsID: source).value.map { Choice(id: $0.id, about: $0.name ?? "") }
             }
-            let ids = try pick("Fields, with commas", from: fields, "fields", default: nil)
+            let ids = try pick("Fields", ", with commas", from: fields, "fields", default: nil)
             flags.setQuery("fields", ids, flag: "the fields")
         }
         if !["start_date", "end_date", "date_range_type"].contains(where: flags.hasQuery) { try askDates(&flags) }
@@ -98,7 +99,7 @@ struct InitDialogue {
     /// - Parameters:
     ///   - question: What is asked.
     ///   - standard: What nothing stands for; nil where something must be typed.
-    ///   - problem: What is wrong with an answer; nil where it will do.
+    ///   - problem: What is wrong with an answer, nothing where that was shown already; nil where it will do.
     /// - Returns: The first answer that will do, without spaces around it.
     /// - Throws: `CommandFailure` where the answers end.
     private func answer(
@@ -114,7 +115,7 @@ struct InitDialogue {
             let typed = line.trimmingCharacters(in: .whitespaces)
             guard let text = typed.isEmpty ? standard : typed else { continue }
             guard let problem = problem(text) else { return text }
-            Terminal.writeError(problem + "\n")
+            if !problem.isEmpty { Terminal.writeError(problem + "\n") }
         }
     }
 
@@ -129,23 +130,24 @@ struct InitDialogue {
     /// The most choices shown without being asked for.
     private static let mostShown = 40
 
-    /// What there is to choose from; nothing where the API cannot tell, and then any answer will do.
-    private func choices(_ things: String, _ list: (SupermetricsClient) async throws -> [Choice]) async -> [Choice] {
-        guard let client else { return [] }
+    /// What there is to choose from; nil where the API cannot tell.
+    private func choices(_ things: String, _ list: (SupermetricsClient) async throws -> [Choice]) async -> [Choice]? {
+        guard let client else { return nil }
         do {
             var seen: Set<String> = []
             return try await list(client).filter { seen.insert($0.id).inserted }
         } catch {
             Terminal.writeError("the \(things) cannot be listed: \(CommandFailure(error).message)\n")
-            return []
+            return nil
         }
     }
 
     /// Ids chosen by themselves or by their numbers in the list, separated by commas.
     ///
     /// - Parameters:
-    ///   - question: What is asked.
-    ///   - choices: What there is; where it is nothing, any answer will do.
+    ///   - things: What is asked for.
+    ///   - hint: How it is written.
+    ///   - offered: What there is; where it is nothing, any answer will do.
     ///   - plural: What the choices are called.
     ///   - others: Answers that are no choice and will do.
     ///   - isOpen: Whether an id that is not among the choices will do as well.
@@ -153,15 +155,16 @@ struct InitDialogue {
     /// - Returns: The ids, separated by commas.
     /// - Throws: `CommandFailure` where the answers end.
     private func pick(
-        _ question: String,
-        from choices: [Choice],
+        _ things: String,
+        _ hint: String,
+        from offered: [Choice]?,
         _ plural: String,
         also others: [String] = [],
         isOpen: Bool = false,
         default standard: String?
     ) throws -> String {
-        let many = choices.count > Self.mostShown
-        if many {
+        let choices = offered ?? []
+        if choices.count > Self.mostShown {
             Terminal.writeError("\(choices.count) \(plural); ?word lists those that hold the word, ? lists all\n")
         } else {
             show(choices) { _ in true }
@@ -176,6 +179,7 @@ struct InitDialogue {
         let ids = { (text: String) in
             text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }.map(id)
         }
+        let question = things + (choices.isEmpty ? "" : " by number or id") + hint
         let text = try answer(question, default: standard) { text in
             if text.hasPrefix("?"), !choices.isEmpty {
                 let word = text.dropFirst().lowercased()

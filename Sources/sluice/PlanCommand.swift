@@ -10,6 +10,8 @@ struct PlanCommand: AsyncParsableCommand {
         commandName: "plan",
         abstract: "Shows which windows would be fetched and why, and what that costs; fetches nothing.",
         discussion: """
+            Warns of metrics that cannot be added up where the job splits them; for that it asks the API, where it can.
+
             Example:
               sluice plan nightly.yaml
               sluice plan nightly.yaml --output json

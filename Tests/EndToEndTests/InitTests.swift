@@ -96,7 +96,6 @@ import Testing
                 (Self.flags(["--into": "postgresql://h/db"]), "needs --table schema.name"),
                 (Self.flags() + ["--max-rows", "5", "--window", "week"], "'max_rows' would count for each window"),
                 (Self.flags() + ["--stage", "drop: [campain]"], "did you mean 'campaign'"),
-                (Self.flags() + ["--stage", "dedupe: {key: [date], keep: {max: cost}}"], "'keep' is not supported"),
             ]
             for (arguments, words) in wrong {
                 let outcome = try await world.run(["init"] + arguments)

@@ -92,6 +92,11 @@ import Testing
         } throws: {
             "\($0)".contains("'into' is an empty list")
         }
+        #expect {
+            try flags(Self.dates).draft(of: String(repeating: "n", count: 201), named: "aw", context())
+        } throws: {
+            "\($0)".contains("'name' must be a name of 1 to 200 characters")
+        }
     }
 
     @Test func `A byte order mark that every reader would drop is refused`() {
