@@ -11,14 +11,15 @@ struct InitCommand: AsyncParsableCommand {
         commandName: "init",
         abstract: "Writes a commented job file from flags; on a terminal asks for what they leave out.",
         discussion: """
-            The query and its destination are given as for `sluice export`. With an API key, accounts and fields are \\
-            listed to choose from. Connection strings and keys of stages become references to the environment; an \\
-            existing file is left alone without --force.
+            The query and its destination are given as for `sluice export`. With an API key, accounts and fields are \
+            listed to choose from. Connection strings and keys of stages become references to the environment; a file \
+            that exists is left alone without --force.
 
             Example:
               sluice init
-              sluice init nightly.yaml --ds-id AW --ds-accounts 123-456-7890 --fields Date,Campaign,Cost \\
-                --start-date '90 days ago' --end-date yesterday --into lake/google_ads/ --contract
+              sluice init nightly.yaml --ds-id AW --ds-accounts 123-456-7890 \\
+                  --fields Date,Campaign,Cost --start-date '90 days ago' \\
+                  --end-date yesterday --into lake/google_ads/ --contract
             """
     )
 
@@ -51,11 +52,10 @@ struct InitCommand: AsyncParsableCommand {
     @concurrent func run() async throws {
         try refuseToReplace()
         let setup = JobSetup()
-        var (flags, into, landing) = (ExportFlags(), into, landing)
+        var (flags, landing) = (ExportFlags(), landing)
         try query.add(to: &flags)
-        try await complete(&flags, &into, &landing, setup)
-        guard let into else { return }
-        try landing.add(to: &flags, into: into)
+        let destination = try await complete(&flags, &landing, setup)
+        try landing.add(to: &flags, into: destination)
         let exportName = exportName(flags)
         let draft: JobDraft
         do {
@@ -87,36 +87,34 @@ struct InitCommand: AsyncParsableCommand {
     // MARK: What is missing
 
     /// Asks for what the flags left out; without a terminal, that is an error.
+    ///
+    /// - Returns: The destination.
     private func complete(
         _ flags: inout ExportFlags,
-        _ into: inout String?,
         _ landing: inout LandingOptions,
         _ setup: JobSetup
-    ) async throws {
+    ) async throws -> String {
         guard Terminal.hasInputTerminal else {
             let needed = [("ds_id", "--ds-id"), ("fields", "--fields")].filter { !flags.hasQuery($0.0) }.map(\.1)
             let missing = needed + (into == nil ? ["--into"] : [])
-            guard missing.isEmpty else {
+            guard let into, missing.isEmpty else {
                 throw CommandFailure(
                     .usage,
                     "missing: \(missing.joined(separator: ", ")); standard input is no terminal on which to ask for more"
                 )
             }
-            return
+            return into
         }
         guard let configuration = try? connection.clientConfiguration(setup.environment).attended else {
-            return try await InitDialogue(client: nil).complete(&flags, into: &into, &landing, name: exportName)
+            return try await InitDialogue(client: nil).complete(&flags, &landing, into: into, name: exportName)
         }
-        var answers = (flags, into, landing)
         do {
-            try await withSupermetricsClient(configuration) { client in
-                let dialogue = InitDialogue(client: client)
-                try await dialogue.complete(&answers.0, into: &answers.1, &answers.2, name: exportName)
+            return try await withSupermetricsClient(configuration) { client in
+                try await InitDialogue(client: client).complete(&flags, &landing, into: into, name: exportName)
             }
         } catch {
             throw CommandFailure(error)
         }
-        (flags, into, landing) = answers
     }
 
     /// What the columns of the export can be held to, after a look at a few rows.

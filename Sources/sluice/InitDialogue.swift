@@ -13,16 +13,17 @@ struct InitDialogue {
     ///
     /// - Parameters:
     ///   - flags: What was said; takes the answers.
-    ///   - into: The destination; takes the answer.
     ///   - landing: How rows land; takes the table.
+    ///   - into: The destination, where it was said.
     ///   - name: The export's name, of which defaults are made.
-    /// - Throws: `CommandFailure` where there is no answer.
+    /// - Returns: The destination.
+    /// - Throws: `CommandFailure` where the answers end.
     func complete(
         _ flags: inout ExportFlags,
-        into: inout String?,
         _ landing: inout LandingOptions,
+        into: String?,
         name: (ExportFlags) -> String
-    ) async throws {
+    ) async throws -> String {
         if !flags.hasQuery("ds_id") {
             let sources = await choices("data sources") { client in
                 try await client.logins.list().value.compactMap { login in
@@ -54,8 +55,8 @@ struct InitDialogue {
             let ids = try pick("Fields", ", with commas", from: fields, "fields", default: nil)
             flags.setQuery("fields", ids, flag: "the fields")
         }
-        if !["start_date", "end_date", "date_range_type"].contains(where: flags.hasQuery) { try askDates(&flags) }
-        guard into == nil else { return }
+        if !flags.hasQuery("date_range_type") { try askDates(&flags) }
+        if let into { return into }
         let name = name(flags)
         let destination = try answer(
             "Destination: a folder/, a file such as \(name).csv.gz, or postgresql:// for a table",
@@ -71,20 +72,23 @@ struct InitDialogue {
         if LandingOptions.isTable(destination), landing.table == nil {
             landing.table = try answer("Table, as schema.name or name", default: name)
         }
-        into = destination
+        return destination
     }
 
     private func askDates(_ flags: inout ExportFlags) throws {
         func wrong(_ text: String) -> String? {
             RelativeDate(text) == nil && text != Self.none ? "'\(text)' is not \(RelativeDate.expected)" : nil
         }
-        let start = try answer(
-            "First day, such as 2024-01-31 or 90 days ago; \(Self.none) for a query without dates",
-            default: "30 days ago",
-            wrong
-        )
-        guard start != Self.none else { return }
-        flags.setQuery("start_date", start, flag: "the first day")
+        if !flags.hasQuery("start_date") {
+            let start = try answer(
+                "First day, such as 2024-01-31 or 90 days ago; \(Self.none) for a query without dates",
+                default: "30 days ago",
+                wrong
+            )
+            guard start != Self.none else { return }
+            flags.setQuery("start_date", start, flag: "the first day")
+        }
+        guard !flags.hasQuery("end_date") else { return }
         flags.setQuery("end_date", try answer("Last day", default: "yesterday", wrong), flag: "the last day")
     }
 

@@ -259,6 +259,15 @@ import Testing
         }
     }
 
+    @Test func aMissingLastDayIsAsked() async throws {
+        try await withWorld { world in
+            let made = try await world.answering(["2024-01-03"], ["init"] + Self.flags(["--end-date": ""]))
+            #expect(made.exitCode == 0 && !made.errors.contains("First day"), "\(made.everything)")
+            try await expectRuns(world)
+            #expect(world.queriedDays == ["2024-01-01..2024-01-03"])
+        }
+    }
+
     @Test func withoutAKeyAnyAnswerWillDo() async throws {
         try await withWorld { world in
             let made = try await world.answering(
