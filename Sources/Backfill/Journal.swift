@@ -81,12 +81,18 @@ final class Journal: Sendable {
                 try Self.syncFolder(of: path)
             }
         } catch {
-            close(file)
+            Self.release(file)
             throw error
         }
     }
 
-    deinit { close(file) }
+    deinit { Self.release(file) }
+
+    /// Unlocks and closes: closing alone leaves the lock to a child process that has not got to its program yet.
+    private static func release(_ file: Int32) {
+        flock(file, LOCK_UN)
+        close(file)
+    }
 
     /// Appends a record and waits until it is on disk.
     func append(_ record: JournalRecord) async throws(JournalError) {

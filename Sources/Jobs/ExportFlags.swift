@@ -1,3 +1,4 @@
+package import Conversion
 import Crypto
 import SupermetricsAPI
 
@@ -119,6 +120,24 @@ package struct ExportFlags {
         destinations.append(JobNode(.map([entry]), at: location))
     }
 
+    /// Pins columns: the `contract` of the export.
+    package mutating func setContract(_ terms: [ContractStage.Term]) {
+        let location = JobLocation("--contract")
+        func node(_ text: String) -> JobNode { JobNode(.scalar(text, plain: true), at: location) }
+        let members = terms.map { term in
+            var members = term.type.map { [JobMember("type", at: location, node("\($0)"))] } ?? []
+            if !term.isNullable { members.append(JobMember("nullable", at: location, node("false"))) }
+            return JobMember(term.column, at: location, JobNode(.map(members), at: location))
+        }
+        Self.set("contract", JobNode(.map(members), at: location), in: &export)
+    }
+
+    /// What was said of a member of the query so far; nil where nothing was.
+    package func queryText(_ name: String) -> String? { query.first { $0.name == name }?.value.text }
+
+    /// Whether a member of the query was set.
+    package func hasQuery(_ name: String) -> Bool { query.contains { $0.name == name } }
+
     /// The job of the one export, not cut into windows unless that was asked for.
     ///
     /// - Parameters:
@@ -127,39 +146,94 @@ package struct ExportFlags {
     /// - Returns: The job, named `export`.
     /// - Throws: `JobFileError` with every mistake.
     package func job(named name: String? = nil, _ context: JobContext) throws(JobFileError) -> Job {
-        let location = JobLocation("export")
-        var query = query
-        if !settings.isEmpty {
-            var merged = query.first { $0.name == "settings" }?.value.members ?? []
-            for setting in settings { Self.set(setting.name, setting.value, in: &merged) }
-            Self.set("settings", JobNode(.map(merged), at: location), in: &query)
+        let name = name ?? Self.defaultName(JobNode(.map(wholeQuery), at: Self.location))
+        return try read(members(named: name, size: "all"), of: "export", context)
+    }
+
+    /// The same as a job file to be written, which cuts the export into windows as job files do where it can be cut.
+    ///
+    /// - Parameters:
+    ///   - job: The job's name.
+    ///   - name: The export's name.
+    ///   - context: What reading a job needs from outside.
+    /// - Returns: What to write; connection strings and keys that were given as values are references in it.
+    /// - Throws: `JobFileError` with every mistake.
+    package func draft(of job: String, named name: String, _ context: JobContext) throws(JobFileError) -> JobDraft {
+        var members = members(named: name, size: nil)
+        do throws(JobFileError) {
+            _ = try read(members, of: job, context)
+        } catch {
+            members = self.members(named: name, size: "all")
+            _ = try read(members, of: job, context)
         }
+        var secrets = SecretNames()
+        let written = members.compactMap { member -> JobMember? in
+            var member = member
+            switch member.name {
+            case "query": member.value = member.value.withLists.inFileNotation(.object(JobFormat.query))
+            case "window" where member.value.members.isEmpty, "stages" where stages.isEmpty: return nil
+            case "window": member.value = member.value.inFileNotation(.object(JobFormat.window))
+            // A stage is written as in a job file already.
+            case "stages": member.value = secrets.hide("key", of: "hash", as: "HASH_KEY", in: member.value)
+            case "into":
+                member.value = secrets.hide("url", as: "DATABASE_URL", in: member.value.inFileNotation(.any))
+            default: member.value = member.value.inFileNotation(.any)
+            }
+            return member
+        }
+        let jobName = JobNode(text: job, at: Self.location).inFileNotation(.any)
+        let marked = written.flatMap { $0.value.beginningWithMark }
+        guard marked.isEmpty else {
+            let message = "the text begins with a byte order mark (U+FEFF), which readers of YAML drop; leave it out"
+            throw JobFileError(marked.map { JobMistake(message, at: $0) })
+        }
+        return JobDraft(name: jobName, export: written, secrets: secrets)
+    }
+
+    private static let location = JobLocation("export")
+
+    /// The query with the settings given one by one.
+    private var wholeQuery: [JobMember] {
+        var query = query
+        guard !settings.isEmpty else { return query }
+        var merged = query.first { $0.name == "settings" }?.value.members ?? []
+        for setting in settings { Self.set(setting.name, setting.value, in: &merged) }
+        Self.set("settings", JobNode(.map(merged), at: Self.location), in: &query)
+        return query
+    }
+
+    /// The keys of the export, with this window size where none was chosen.
+    private func members(named name: String, size: String?) -> [JobMember] {
         var window = window
-        if !window.contains(where: { $0.name == "size" }) {
-            Self.set("size", JobNode(text: "all", at: location), in: &window)
+        if let size, !window.contains(where: { $0.name == "size" }) {
+            Self.set("size", JobNode(text: size, at: Self.location), in: &window)
         }
         func member(_ name: String, _ content: JobNode.Content) -> JobMember {
-            JobMember(name, at: location, JobNode(content, at: location))
+            JobMember(name, at: Self.location, JobNode(content, at: Self.location))
         }
-        let queryNode = JobNode(.map(query), at: location)
+        return export + [
+            member("name", .scalar(name, plain: false)), member("query", .map(wholeQuery)),
+            member("window", .map(window)), member("stages", .list(stages)), member("into", .list(destinations)),
+        ]
+    }
+
+    /// Reads a job of one export with these keys.
+    private func read(_ export: [JobMember], of job: String, _ context: JobContext) throws(JobFileError) -> Job {
         var reader = JobReader(context)
         reader.mistakes = mistakes
         let interpolation = Interpolation(environment: context.environment) { path throws(SecretFileError) in
             try TextFile.contents(of: path, relativeTo: nil)
         }
-        let stages = stages.map { interpolation.resolve($0, &reader.mistakes) }
-        let members =
-            export + [
-                member("name", .scalar(name ?? Self.defaultName(queryNode), plain: false)),
-                JobMember("query", at: location, queryNode), member("window", .map(window)),
-                member("stages", .list(stages)), member("into", .list(destinations)),
-            ]
-        let root = JobNode(
+        let members = export.map { member in
+            guard member.name == "stages" else { return member }
+            return JobMember(member.name, at: member.location, interpolation.resolve(member.value, &reader.mistakes))
+        }
+        func node(_ content: JobNode.Content) -> JobNode { JobNode(content, at: Self.location) }
+        let root = node(
             .map([
-                member("name", .scalar("export", plain: false)),
-                member("exports", .list([JobNode(.map(members), at: location)])),
-            ]),
-            at: location
+                JobMember("name", at: Self.location, node(.scalar(job, plain: false))),
+                JobMember("exports", at: Self.location, node(.list([node(.map(members))]))),
+            ])
         )
         return try reader.job(root)
     }
@@ -175,5 +249,121 @@ package struct ExportFlags {
     private static func set(_ name: String, _ value: JobNode, in members: inout [JobMember]) {
         members.removeAll { $0.name == name }
         members.append(JobMember(name, at: value.location, value))
+    }
+}
+
+/// Values that must not stand in a file, by the environment variables it reads them from.
+struct SecretNames {
+    private(set) var values: [String: String] = [:]
+
+    /// The list of one-key maps, each with a reference in place of one of its options.
+    ///
+    /// - Parameters:
+    ///   - option: The option that is a secret.
+    ///   - kind: The key of the maps that have it; nil for all.
+    ///   - variable: The variable it is read from; a second value has one of its own.
+    ///   - list: The list, in the notation of a job file.
+    /// - Returns: The list; an option that is a reference already is left alone.
+    mutating func hide(_ option: String, of kind: String? = nil, as variable: String, in list: JobNode) -> JobNode {
+        var list = list
+        list.content = .list(
+            (list.elements ?? []).map { element in
+                element.changingMembers { member in
+                    guard kind == nil || member.name == kind else { return }
+                    member.value = member.value.changingMembers { inner in
+                        guard inner.name == option, let text = inner.value.text, !Self.isReference(text) else { return }
+                        inner.value.content = .scalar("${\(name(for: text, variable))}", plain: false)
+                    }
+                }
+            }
+        )
+        return list
+    }
+
+    private mutating func name(for text: String, _ variable: String) -> String {
+        var (name, number) = (variable, 1)
+        while let taken = values[name], taken != text {
+            number += 1
+            name = "\(variable)_\(number)"
+        }
+        values[name] = text
+        return name
+    }
+
+    /// Whether the text is read from outside as a whole; a default behind `:-` would stand in the file.
+    private static func isReference(_ text: String) -> Bool {
+        text.wholeMatch(of: /\$\{[^:}]+\}|\$\{file:[^}]+\}/) != nil
+    }
+}
+
+extension JobNode {
+    /// The map with every member changed; the same for anything else.
+    fileprivate func changingMembers(_ change: (inout JobMember) -> Void) -> JobNode {
+        guard case .map(var members) = content else { return self }
+        for index in members.indices { change(&members[index]) }
+        var node = self
+        node.content = .map(members)
+        return node
+    }
+
+    /// Where a text or a key begins with a byte order mark, wherever it stands in the value.
+    fileprivate var beginningWithMark: [JobLocation] {
+        func begins(_ text: String) -> Bool { text.unicodeScalars.first == "\u{FEFF}" }
+        return switch content {
+        case .scalar(let text, _): begins(text) ? [location] : []
+        case .list(let elements): elements.flatMap(\.beginningWithMark)
+        case .map(let members):
+            members.flatMap { (begins($0.name) ? [$0.location] : []) + $0.value.beginningWithMark }
+        }
+    }
+
+    /// The query with lists where its flags had texts with commas.
+    fileprivate var withLists: JobNode {
+        changingMembers { member in
+            guard ["ds_accounts", "ds_segments", "fields"].contains(member.name), let text = member.value.text else {
+                return
+            }
+            let ids = ExportQuery.ids(of: .string(text))
+            guard ids.count > 1 || ids.first?.hasPrefix("list.") == false else { return }
+            member.value.content = .list(ids.map { JobNode(text: $0, at: member.location) })
+        }
+    }
+
+    /// The value as a job file writes it: a dollar sign that would begin a reference is doubled, and what its key makes
+    /// a number or a truth value needs no quotes.
+    fileprivate func inFileNotation(_ shape: Shape) -> JobNode {
+        var node = self
+        switch content {
+        case .scalar(let text, let plain):
+            let isBare =
+                switch shape {
+                case .bool: bool != nil
+                case .whole: Int(text) != nil
+                default: false
+                }
+            node.content = .scalar(text.withDollarsDoubled, plain: plain || isBare)
+        case .list(let elements): node.content = .list(elements.map { $0.inFileNotation(.any) })
+        case .map:
+            var fields: [Field] = []
+            if case .object(let object) = shape { fields = object.fields }
+            node = changingMembers { member in
+                let shape = fields.first { $0.name == member.name }?.shape ?? .any
+                member.value = member.value.inFileNotation(shape)
+            }
+        }
+        return node
+    }
+}
+
+extension String {
+    /// The text in which every dollar sign stands for itself when `Interpolation` reads it.
+    fileprivate var withDollarsDoubled: String {
+        var text = ""
+        for index in indices {
+            let next = self.index(after: index)
+            let needsMore = self[index] == "$" && next < endIndex && (self[next] == "$" || self[next] == "{")
+            text += needsMore ? "$$" : String(self[index])
+        }
+        return text
     }
 }

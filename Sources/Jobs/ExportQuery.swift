@@ -44,7 +44,7 @@ package struct ExportQuery: Hashable, Sendable {
     }
 
     /// Texts of a list, or of a text with commas, where the API takes either.
-    private static func ids(of value: JSONValue) -> [String] {
+    static func ids(of value: JSONValue) -> [String] {
         guard case .string(let text) = value else { return ids(ofElement: value) }
         return text.split(separator: ",").map { part in
             let trimmed = part.drop { $0 == " " }.reversed().drop { $0 == " " }

@@ -28,9 +28,9 @@ extension JobRun {
         let exports = try wantedExports()
         try await withSupermetricsClient(configuration) { client in
             for export in exports {
-                let (findings, schema) = await checkSource(of: export, client)
-                for finding in findings { found(finding) }
                 let spec = try? await ExportResolver(job: job, client: client, now: now).resolve(export).spec
+                let (findings, schema) = await checkSource(of: export, size: spec?.size ?? export.window.size, client)
+                for finding in findings { found(finding) }
                 for entry in export.into {
                     for finding in await checkDestination(entry, export, spec, schema) { found(finding) }
                 }
@@ -41,6 +41,7 @@ extension JobRun {
     /// What is found about key, accounts and fields, and the columns that would land where these are in order.
     private func checkSource(
         of export: Export,
+        size: WindowSize,
         _ client: SupermetricsClient
     ) async -> (findings: [CheckFinding], schema: Schema?) {
         let place = "export '\(export.name)'"
@@ -62,6 +63,9 @@ extension JobRun {
             }
             if findings.isEmpty {
                 findings = [CheckFinding(state: .fine, text: "\(place): key, accounts and fields are in order")]
+            }
+            if let warning = export.metricWarning(size: size, known: fields) {
+                findings.append(CheckFinding(state: .warning, text: "\(place): \(warning)"))
             }
             return (findings, schema)
         } catch {

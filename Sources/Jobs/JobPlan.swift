@@ -40,11 +40,13 @@ package struct ExportPlan: Sendable, Encodable {
     package var monthlyRowShare: Double?
     /// Windows and accounts that are no longer wanted; their rows stay.
     package var kept: [String]
+    /// What a reader of the rows should know.
+    package var warnings: [String]
 
     enum CodingKeys: String, CodingKey {
         case export, destinations, windows, due, skipped, requests, rows, seconds
         case monthlyRowShare = "monthly_row_share"
-        case kept
+        case kept, warnings
     }
 }
 
@@ -54,6 +56,7 @@ extension JobRun {
 
     /// Plans every wanted export without taking a lease, sending a query or writing anything.
     ///
+    /// The API is asked which metrics cannot be added up; the plan comes without its answer too.
     /// - Throws: `JobFileError`, `PlanError`, `SinkError`, or `SupermetricsError` where accounts or fields must be asked
     ///   for.
     package func plan() async throws -> [ExportPlan] {
@@ -61,13 +64,19 @@ extension JobRun {
         return try await withSupermetricsClient(configuration) {
             client in
             var plans: [ExportPlan] = []
-            for export in exports { plans.append(try await plan(export, client)) }
+            var known: [String: [SupermetricsAPI::Field]] = [:]
+            for export in exports { plans.append(try await plan(export, client, known: &known)) }
             return plans
         }
     }
 
-    private func plan(_ export: Export, _ client: SupermetricsClient) async throws -> ExportPlan {
+    private func plan(
+        _ export: Export,
+        _ client: SupermetricsClient,
+        known: inout [String: [SupermetricsAPI::Field]]
+    ) async throws -> ExportPlan {
         let resolved = try await ExportResolver(job: job, client: client, now: now).resolve(export)
+        let warnings = try await metricWarnings(of: export, size: resolved.spec.size, client, known: &known)
         let entries = export.into.map { $0.withPath(of: resolved.spec, chosen: options.plan.chosen) }
         return try await withSinks(entries, installed: installed) { sinks in
             var states: [SinkState] = []
@@ -84,7 +93,8 @@ extension JobRun {
             }
             let input = PlannerInput(resolved, now: now(), options: options.plan, sinks: states)
             let plan = try Planner.plan(input)
-            return describe(plan, of: export, PlanEstimate(of: plan, from: input, pageRows: job.api.pageRows), sinks)
+            let estimate = PlanEstimate(of: plan, from: input, pageRows: job.api.pageRows)
+            return describe(plan, of: export, estimate, sinks, warnings)
         }
     }
 
@@ -92,7 +102,8 @@ extension JobRun {
         _ plan: Plan,
         of export: Export,
         _ estimate: PlanEstimate,
-        _ sinks: [any Sink]
+        _ sinks: [any Sink],
+        _ warnings: [String]
     ) -> ExportPlan {
         let lines = plan.decisions.map { decision in
             switch decision {
@@ -129,7 +140,8 @@ extension JobRun {
             rows: estimate.rows,
             seconds: max(quick, queries),
             monthlyRowShare: estimate.rows.map { Double($0) / Self.monthlyRows },
-            kept: plan.outside.map { "window \($0)" } + plan.removedAccounts.map { "account \($0)" }
+            kept: plan.outside.map { "window \($0)" } + plan.removedAccounts.map { "account \($0)" },
+            warnings: warnings
         )
     }
 }

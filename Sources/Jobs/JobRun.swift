@@ -106,7 +106,7 @@ package struct JobRun: Sendable {
         return job.exports.filter { options.exports.isEmpty || options.exports.contains($0.name) }
     }
 
-    private func resources(_ client: SupermetricsClient) -> RunResources {
+    func resources(_ client: SupermetricsClient) -> RunResources {
         var settings = ExtractionSettings()
         settings.pageRows = job.api.pageRows
         settings.rowLimit = job.api.rowLimit

@@ -18,9 +18,6 @@ struct CallOptions: ParsableArguments {
 
     @OptionGroup(title: "API") var connection: ConnectionOptions
 
-    /// The longest wait the API may ask for; a person is better told of a longer one.
-    private static let longestWait: Duration = .seconds(60)
-
     /// The team, from the flag or the environment.
     func teamID() throws -> Int {
         try connection.teamID()
@@ -54,12 +51,7 @@ struct CallOptions: ParsableArguments {
     /// Opens a client by the flags, and turns what goes wrong into a failure of the command.
     func withClient<R>(_ body: (SupermetricsClient) async throws -> R) async throws -> R {
         let environment = ProcessInfo.processInfo.environment
-        var configuration = try connection.clientConfiguration(environment, needsCredential: !dryRun)
-        configuration.longestRetryWait = Self.longestWait
-        configuration.onRetry = { error, wait in
-            guard wait >= .seconds(2) else { return }
-            Terminal.writeError("\(error.message); trying again in \(wait.components.seconds) s\n")
-        }
+        let configuration = try connection.clientConfiguration(environment, needsCredential: !dryRun).attended
         do {
             return try await withSupermetricsClient(configuration, body)
         } catch let error as ExitCode {
@@ -67,6 +59,19 @@ struct CallOptions: ParsableArguments {
         } catch {
             throw CommandFailure(error)
         }
+    }
+}
+
+extension SupermetricsClient.Configuration {
+    /// The settings where a person waits, who is told of waits and is better told of a long one.
+    var attended: Self {
+        var configuration = self
+        configuration.longestRetryWait = .seconds(60)
+        configuration.onRetry = { error, wait in
+            guard wait >= .seconds(2) else { return }
+            Terminal.writeError("\(error.message); trying again in \(wait.components.seconds) s\n")
+        }
+        return configuration
     }
 }
 

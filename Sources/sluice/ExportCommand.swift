@@ -31,36 +31,7 @@ struct ExportCommand: AsyncParsableCommand {
     )
     var into: String
 
-    @Option(help: ArgumentHelp("csv or ndjson, where the destination's name does not tell.", valueName: "format"))
-    var format: FileFormat?
-
-    @Option(help: ArgumentHelp("The table, where rows land in PostgreSQL.", valueName: "schema.name"))
-    var table: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "How rows meet those in the table: replace_window (default), append, merge or replace.",
-            valueName: "mode"
-        )
-    )
-    var mode: String?
-
-    @Option(help: ArgumentHelp("Columns that identify a row in merge, with commas.", valueName: "columns"))
-    var key: String?
-
-    @Option(help: ArgumentHelp("Cut into windows: day, week, month, 'N days' or all.", valueName: "size"))
-    var window: String?
-
-    @Flag(help: "Make each account a window of its own.")
-    var perAccount = false
-
-    @Option(
-        help: ArgumentHelp(
-            "A stage as in a job file, such as 'cast: {cost: decimal(18,6)}'; may be repeated.",
-            valueName: "yaml"
-        )
-    )
-    var stage: [String] = []
+    @OptionGroup var landing: LandingOptions
 
     @Option(
         help: ArgumentHelp("Name of the export; by default made of the query without its dates.", valueName: "name")
@@ -87,11 +58,11 @@ struct ExportCommand: AsyncParsableCommand {
     @OptionGroup(title: "API") var connection: ConnectionOptions
     @OptionGroup(title: "Display") var display: DisplayOptions
 
-    enum FileFormat: String, ExpressibleByArgument, CaseIterable { case csv, ndjson }
-
     @concurrent func run() async throws {
         let setup = JobSetup()
-        if noClobber, isTable { throw CommandFailure(.usage, "--no-clobber is for files; leave it out") }
+        if noClobber, LandingOptions.isTable(into) {
+            throw CommandFailure(.usage, "--no-clobber is for files; leave it out")
+        }
         if noClobber, FileManager.default.fileExists(atPath: into) {
             throw CommandFailure(.destination, "\(into) exists; choose another name, or leave out --no-clobber")
         }
@@ -118,49 +89,11 @@ struct ExportCommand: AsyncParsableCommand {
             guard limit > 0 else { throw CommandFailure(.usage, "--limit must be at least 1") }
             flags.setQuery("max_rows", String(limit), flag: "--limit")
         }
-        if let window { flags.setWindow("size", window, flag: "--window") }
-        if perAccount { flags.setWindow("per_account", "true", flag: "--per-account") }
-        for yaml in stage { flags.addStage(yaml, flag: "--stage") }
-        try addDestination(to: &flags)
+        try landing.add(to: &flags, into: into)
         do {
             return try flags.job(named: name, setup.context)
         } catch {
             throw CommandFailure(.usage, "\(error)")
         }
-    }
-
-    private var isTable: Bool { into.hasPrefix("postgresql://") || into.hasPrefix("postgres://") }
-
-    private func addDestination(to flags: inout ExportFlags) throws {
-        let tableOptions = [("table", table), ("mode", mode), ("key", key)]
-        guard isTable else {
-            if let (name, _) = tableOptions.first(where: { $0.1 != nil }) {
-                throw CommandFailure(.usage, "--\(name) is for PostgreSQL: give --into postgresql://…")
-            }
-            return flags.addDestination(try format(of: into).rawValue, [("path", into)], flag: "--into")
-        }
-        guard table != nil else {
-            throw CommandFailure(.usage, "--into postgresql://… needs --table schema.name")
-        }
-        if format != nil { throw CommandFailure(.usage, "--format is for files; leave it out") }
-        let given = tableOptions.compactMap { name, value in value.map { (name, $0) } }
-        flags.addDestination("postgres", [("url", into)] + given, flag: "--into")
-    }
-
-    /// The format by `--format`, else by the destination's name; standard output and folders default to CSV.
-    private func format(of path: String) throws -> FileFormat {
-        if let format { return format }
-        let name = path.hasSuffix(".gz") ? String(path.dropLast(3)) : path
-        if name.hasSuffix(".ndjson") || name.hasSuffix(".jsonl") { return .ndjson }
-        if name.hasSuffix(".csv") || path == "-" || path.hasSuffix("/") { return .csv }
-        var isFolder: ObjCBool = false
-        if unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-            return .csv
-        }
-        throw CommandFailure(
-            .usage,
-            "--into \(path): the name does not tell the format; end it in .csv, .csv.gz, .ndjson or .ndjson.gz,"
-                + " or give --format"
-        )
     }
 }

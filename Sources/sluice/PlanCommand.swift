@@ -10,6 +10,8 @@ struct PlanCommand: AsyncParsableCommand {
         commandName: "plan",
         abstract: "Shows which windows would be fetched and why, and what that costs; fetches nothing.",
         discussion: """
+            Warns of metrics that cannot be added up where the job splits them; for that it asks the API, where it can.
+
             Example:
               sluice plan nightly.yaml
               sluice plan nightly.yaml --output json
@@ -80,6 +82,7 @@ enum PlanOutput {
             text += "; rows are not known before a first load"
         }
         if !plan.kept.isEmpty { text += "\nno longer wanted, kept: " + plan.kept.joined(separator: ", ") }
+        for warning in plan.warnings { text += "\nwarning: " + warning }
         return text + "\n\n"
     }
 }

@@ -12,6 +12,7 @@ import Jobs
             sluice demo                         see it work, without a key
             sluice export --ds-id AW --ds-accounts 123 --fields Date,Cost \\
                 --start-date 2024-01-01 --end-date yesterday --into spend.csv.gz
+            sluice init                         write a job file, by flags or by answers
             sluice run nightly.yaml             run a job; resumes by itself
 
             The API key is read from SUPERMETRICS_API_KEY, --api-key-file or --api-key-command.
@@ -19,7 +20,7 @@ import Jobs
         version: version,
         subcommands: [
             DemoCommand.self, ExportCommand.self, RunCommand.self, PlanCommand.self, CheckCommand.self,
-            StatusCommand.self, SandboxCommand.self,
+            StatusCommand.self, InitCommand.self, SandboxCommand.self,
         ],
         groupedSubcommands: [
             CommandGroup(

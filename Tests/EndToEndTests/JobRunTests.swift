@@ -243,7 +243,7 @@ import Testing
             #expect(dry.text.contains("2024-01-08..2024-01-14"))
             #expect(dry.text.contains("4 windows to fetch"))
             #expect(world.folder.listing() == ["job.yaml"])
-            #expect(world.sandbox.requests.isEmpty)
+            #expect(world.sandbox.requests.map(\.path) == ["/query/fields"], "no question but what the metrics are")
             let plan = try await world.sluice("plan", "job.yaml")
             #expect(plan.text == dry.text)
             #expect(try await world.plan().map(\.action) == ["fetch", "fetch", "fetch", "fetch"])

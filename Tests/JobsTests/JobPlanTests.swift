@@ -15,7 +15,7 @@ struct JobPlanTests {
             #expect(first[0].due == 3 && first[0].skipped == 0 && first[0].requests == 3 && first[0].rows == nil)
             #expect(first[0].windows.map(\.action) == ["fetch", "fetch", "fetch"])
             #expect(first[0].windows.allSatisfy { $0.reason == "new" && $0.because == "it is not loaded yet" })
-            #expect(world.sandbox.requests.isEmpty)
+            #expect(world.phases == [.discovery], "no query, and no other question than what the metrics are")
             #expect(world.store().history == [.ledger])
 
             _ = try await world.run(world.yaml())
@@ -54,6 +54,57 @@ struct JobPlanTests {
         }
     }
 
+    // MARK: Metrics that cannot be added up
+
+    private static let reach = """
+        ds_id: FA, ds_accounts: list.all_accounts, fields: [Date, reach, cost], start_date: 2024-01-01, \
+        end_date: 2024-01-21
+        """
+
+    @Test(
+        "A plan warns of metrics that cannot be added up where rows are split, and only there",
+        arguments: [
+            ("", "", ["split by day,", "'reach' cannot"]),
+            ("window: {size: month, per_account: true}", "", ["split by day and by account,", "'reach' cannot"]),
+            ("window: {size: month}", "Yearmonth, ", ["split by month,", "'reach' cannot"]),
+            ("window: {size: all, per_account: true}", "adcampaign_id, ", ["split by account,", "'reach' cannot"]),
+            ("window: {size: all}", "adcampaign_id, ", []),
+        ]
+    )
+    func metrics(_ window: String, _ dimension: String, _ words: [String]) async throws {
+        try await withRunWorld { world in
+            let query = dimension.isEmpty ? Self.reach : Self.reach.replacing("Date, ", with: dimension)
+            let plan = try #require(try await world.jobRun(world.yaml(window, query: query)).plan().first)
+            #expect(plan.warnings.count == (words.isEmpty ? 0 : 1), "\(plan.warnings)")
+            for word in words { #expect(plan.warnings.first?.contains(word) == true, "\(plan.warnings)") }
+            let summed = try await world.jobRun(world.yaml(query: query.replacing("reach", with: "impressions"))).plan()
+            #expect(summed.first?.warnings == [])
+        }
+    }
+
+    @Test("Exports of one source ask once for its fields")
+    func oneQuestion() async throws {
+        try await withRunWorld { world in
+            let yaml = world.yaml(query: Self.reach) + "\n" + world.export(name: "two", query: Self.reach, into: ["b"])
+            let plans = try await world.jobRun(yaml).plan()
+            #expect(plans.map(\.warnings.count) == [1, 1])
+            #expect(world.sandbox.requests.map(\.path).filter { $0.hasSuffix("/fields") }.count == 1)
+        }
+    }
+
+    @Test("A plan does without the fields where the API does not list them, and says so")
+    func unknownMetrics() async throws {
+        try await withRunWorld { world in
+            world.sandbox.chooseFaults { $0.phase == .discovery ? .status(500) : nil }
+            let plan = try #require(try await world.jobRun(world.yaml()).plan().first)
+            #expect(plan.due == 3)
+            #expect(
+                plan.warnings.count == 1 && plan.warnings[0].hasPrefix("whether its metrics can be added up is not")
+            )
+            #expect(world.phases.count == 2, "one try more, no more")
+        }
+    }
+
     // MARK: Check
 
     private func findings(_ world: RunWorld, _ yaml: String) async throws -> [CheckFinding] {
@@ -69,6 +120,17 @@ struct JobPlanTests {
             #expect(findings.map(\.state) == [.fine, .fine, .fine])
             #expect(findings[1].text.contains("memory:\(world.name("a")) can be written"))
             #expect(!world.phases.contains(.submit))
+        }
+    }
+
+    @Test("A check warns of metrics that cannot be added up")
+    func metricsOfCheck() async throws {
+        try await withRunWorld { world in
+            let findings = try await findings(world, world.yaml(query: Self.reach))
+            #expect(findings.map(\.state) == [.fine, .warning, .fine])
+            #expect(
+                findings[1].text.contains("export 'one': the rows are split by day, and 'reach' cannot be added up")
+            )
         }
     }
 

@@ -40,6 +40,7 @@ enum Sluice {
         ///   - environment: All of the environment but `PATH`.
         ///   - folder: The working folder.
         ///   - input: What it reads from standard input; nil for nothing.
+        ///   - terminal: The terminal that is its standard input instead.
         ///   - limit: The longest it may take; then it is killed.
         /// - Throws: What goes wrong on the way.
         init(
@@ -48,6 +49,7 @@ enum Sluice {
             environment: [String: String],
             in folder: String,
             input: String?,
+            terminal: PseudoTerminal? = nil,
             within limit: Duration
         ) throws {
             // Files, not pipes: they never fill up, and a killed process leaves what it had said.
@@ -61,7 +63,7 @@ enum Sluice {
                     .merging(environment) { $1 },
                 in: folder,
                 ChildProcess.Streams(
-                    input: input.map { _ in files.path + "/in" },
+                    input: terminal?.path ?? input.map { _ in files.path + "/in" },
                     output: files.path + "/out",
                     errors: files.path + "/err"
                 )

@@ -78,6 +78,29 @@ struct World: Sendable {
         return outcome
     }
 
+    /// Runs `sluice` on a terminal on which these lines are typed.
+    func answering(
+        _ lines: [String],
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        within limit: Duration = .seconds(60),
+        location: SourceLocation = #_sourceLocation
+    ) async throws -> Sluice.Outcome {
+        let terminal = try PseudoTerminal(typing: lines)
+        let outcome = try await Sluice.Running(
+            Sluice.path,
+            arguments,
+            environment: self.environment.merging(environment) { $1 }.filter { !$0.value.isEmpty },
+            in: folder.path,
+            input: nil,
+            terminal: terminal,
+            within: limit
+        ).outcome
+        withExtendedLifetime(terminal) { note(outcome) }
+        #expect(!outcome.tookTooLong, "\(arguments) took longer than \(limit)", sourceLocation: location)
+        return outcome
+    }
+
     /// Runs a line of the shell in which `"$@"` is `sluice` with these arguments.
     func shell(
         _ line: String,
