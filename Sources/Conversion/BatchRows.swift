@@ -1,8 +1,8 @@
-import PipelineCore
+package import PipelineCore
 
 extension Batch {
     /// Takes out the rows at `positions`, which ascend; the others keep their order and their numbers.
-    mutating func removeRows(at positions: [Int]) {
+    package mutating func removeRows(at positions: [Int]) {
         guard let first = positions.first else { return }
         let (width, rowCount) = (columnCount, rowCount)
         var numbers = rowNumbers ?? Array(firstRow..<(firstRow + rowCount))

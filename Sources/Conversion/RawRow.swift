@@ -1,8 +1,8 @@
 import ByteCodecs
-import PipelineCore
+package import PipelineCore
 
 /// A row as it was read, for quarantine.
-enum RawRow {
+package enum RawRow {
     /// What stands for a cell that nobody may see.
     static let redacted = "[redacted]"
 
@@ -38,6 +38,18 @@ enum RawRow {
         }
         json.append(UInt8(ascii: "}"))
         return json.filter { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+    }
+
+    /// One JSON object of the row at `place` of a batch, every cell shown.
+    package static func json(ofRow place: Int, in batch: Batch) -> [UInt8] {
+        let width = batch.columnCount
+        let isShown = Array(repeating: true, count: width)
+        return json(
+            batch.cells[place * width..<(place + 1) * width],
+            in: batch.bytes,
+            of: batch.schema,
+            showing: isShown
+        )
     }
 
     /// The bytes, with U+FFFD for those that are no UTF-8.

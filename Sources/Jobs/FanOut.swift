@@ -14,9 +14,17 @@ final class Lane: Sendable {
     var failure: (any Error)? { failed.withLock { $0 } }
 
     /// The batch as the sink takes it; nil once the sink has failed.
-    func encode(_ batch: Batch) -> Block? {
+    ///
+    /// - Throws: `Misfits` where rows do not fit the sink and `sparesMisfits` asks for them.
+    func encode(_ batch: Batch, sparingMisfits sparesMisfits: Bool) throws(Misfits) -> Block? {
         guard failure == nil else { return nil }
-        do { return try session.encode(batch) } catch { return fail(error) }
+        do {
+            return try session.encode(batch)
+        } catch {
+            let misfits = sparesMisfits && error.code == .value ? session.misfits(in: batch) : []
+            guard misfits.isEmpty else { throw Misfits(rows: misfits) }
+            return fail(error)
+        }
     }
 
     /// Writes the next block; does nothing once the sink has failed.
@@ -35,6 +43,11 @@ final class Lane: Sendable {
         failed.withLock { $0 = $0 ?? error }
         return nil
     }
+}
+
+/// Rows of a batch that a sink has no form for.
+struct Misfits: Error {
+    let rows: [Misfit]
 }
 
 /// Nobody is left to take rows: every sink has failed, each for a reason of its own.

@@ -1,3 +1,4 @@
+import Conversion
 import PipelineCore
 import Synchronization
 
@@ -137,15 +138,46 @@ struct Pump {
         return pumped
     }
 
+    /// The batch as each lane takes it; rows that one of them has no form for land in none, if bad rows are kept.
+    private static func encode(
+        _ batch: inout Batch,
+        into lanes: [Lane],
+        rejecting rejects: inout Rejects,
+        _ areKept: Bool
+    ) -> [Block?] {
+        var blocks: [Block?] = []
+        while blocks.count < lanes.count {
+            do throws(Misfits) {
+                blocks.append(try lanes[blocks.count].encode(batch, sparingMisfits: areKept))
+            } catch {
+                rejects.insert(
+                    error.rows.map { misfit in
+                        Reject(
+                            row: batch.rowNumber(at: misfit.place),
+                            column: batch.schema.columns[misfit.column].name,
+                            stage: "load",
+                            rule: misfit.rule,
+                            cells: RawRow.json(ofRow: misfit.place, in: batch)
+                        )
+                    }
+                )
+                batch.removeRows(at: error.rows.map(\.place))
+                blocks = []
+            }
+        }
+        return blocks
+    }
+
     private func start(
         _ read: Handover<(batch: Batch, rejects: Rejects)>,
         index: Int,
         in group: inout ThrowingTaskGroup<Rendered, any Error>
     ) {
+        let areKept = badRows.areKept
         group.addTask { [process, lanes, recycle] in
             guard var (batch, rejects) = read.take() else { throw CancellationError() }
             try await process(&batch, &rejects, index)
-            let blocks = lanes.map { $0.encode(batch) }
+            let blocks = Self.encode(&batch, into: lanes, rejecting: &rejects, areKept)
             let rowCount = batch.rowCount
             recycle(batch)
             return Rendered(index: index, rowCount: rowCount, blocks: blocks, rejects: rejects)

@@ -304,6 +304,12 @@ public protocol LoadSession: Sendable {
     /// - Throws: `SinkError` with the code `.value` where a value has no form in the destination.
     func encode(_ batch: Batch) throws(SinkError) -> Block
 
+    /// The rows of a batch that hold a value without a form in the destination, in row order, each once.
+    ///
+    /// Asked where `encode` threw `.value` and the job quarantines bad rows: the batch is encoded again without them. Pure,
+    /// as `encode` is; a sink without it tells of none, and the window fails.
+    func misfits(in batch: Batch) -> [Misfit]
+
     /// Writes the next block.
     func write(_ block: Block) async throws(SinkError)
 
@@ -313,6 +319,28 @@ public protocol LoadSession: Sendable {
     /// Called only where the job quarantines bad rows, and with at least one row.
     /// - Throws: `SinkError` with the code `.configuration` where the destination has no place for them.
     func quarantine(_ rejects: Rejects) async throws(SinkError)
+}
+
+extension LoadSession {
+    /// None.
+    public func misfits(in batch: Batch) -> [Misfit] { [] }
+}
+
+/// A value that a destination has no form for, and where it stands.
+public struct Misfit: Hashable, Sendable {
+    /// The row's place in its batch, counted from 0.
+    public var place: Int
+    /// The column, counted from 0.
+    public var column: Int
+    /// Why, as a clause to be read after the name of the column; never the value.
+    public var rule: String
+
+    /// A misfit at this place.
+    public init(place: Int, column: Int, rule: String) {
+        self.place = place
+        self.column = column
+        self.rule = rule
+    }
 }
 
 /// Why a sink failed or refused.

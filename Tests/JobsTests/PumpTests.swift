@@ -1,4 +1,5 @@
 import PipelineCore
+import PipelineTesting
 import Synchronization
 import Testing
 
@@ -225,5 +226,68 @@ struct PumpTests {
         let result = await task.result
         #expect(throws: CancellationError.self) { try result.get() }
         #expect(pool.left == 2)
+    }
+
+    @Test("Rows that a sink has no form for are rejected, and land in none of the sinks")
+    func misfits() async throws {
+        /// Takes no row whose number is a multiple of its divisor.
+        struct Picky: LoadSession {
+            let divisor: Int
+            let written: Mutexed
+            final class Mutexed: Sendable {
+                let rows = Mutex<[Int]>([])
+                let rejects = Mutex<[Reject]>([])
+            }
+            func misfits(in batch: Batch) -> [Misfit] {
+                (0..<batch.rowCount).filter { batch.rowNumber(at: $0).isMultiple(of: divisor) }
+                    .map { Misfit(place: $0, column: 0, rule: "a multiple of \(divisor)") }
+            }
+            func encode(_ batch: Batch) throws(SinkError) -> Block {
+                guard misfits(in: batch).isEmpty else { throw SinkError(.value, "no") }
+                return Block(
+                    bytes: (0..<batch.rowCount).map { UInt8(batch.rowNumber(at: $0)) },
+                    rowCount: batch.rowCount,
+                    plainCount: 0
+                )
+            }
+            func write(_ block: Block) async throws(SinkError) {
+                written.rows.withLock { $0 += block.bytes.map { Int($0) } }
+            }
+            func quarantine(_ rejects: Rejects) async throws(SinkError) {
+                written.rejects.withLock { $0 += rejects.rows }
+            }
+        }
+        let schema = Schema([Column(name: "it", type: .text)])
+        let sessions = [2, 3].map { Picky(divisor: $0, written: Picky.Mutexed()) }
+        for areKept in [true, false] {
+            for session in sessions {
+                session.written.rows.withLock { $0 = [] }
+                session.written.rejects.withLock { $0 = [] }
+            }
+            var starts = [0, 5, 10].makeIterator()
+            let lanes = sessions.map { Lane($0) }
+            let running = pump(lanes, badRows: Pump.BadRows(areKept: areKept))
+            func next() -> (batch: Batch, rejects: Rejects)? {
+                starts.next().map { start in
+                    var batch = Batch(schema, rows: (start..<start + 5).map { ["v\($0)"] }, firstRow: start)
+                    batch.rowNumbers = Array(start..<start + 5)
+                    return (batch, Rejects())
+                }
+            }
+            guard areKept else {
+                await #expect(throws: NoLaneLeft.self) { _ = try await running.run { next() } }
+                continue
+            }
+            let pumped = try await running.run { next() }
+            let gone = (0..<15).filter { $0.isMultiple(of: 2) || $0.isMultiple(of: 3) }
+            #expect(pumped.loaded == 15 - gone.count && pumped.rejected == gone.count)
+            for session in sessions {
+                #expect(session.written.rows.withLock { $0 } == (0..<15).filter { !gone.contains($0) })
+                let rejects = session.written.rejects.withLock { $0 }
+                #expect(rejects.map(\.row) == gone && rejects.allSatisfy { $0.stage == "load" && $0.column == "it" })
+                #expect(rejects[1].rule == "a multiple of 2" && rejects[2].rule == "a multiple of 3")
+                #expect(String(decoding: rejects[1].cells, as: UTF8.self) == #"{"it":"v2"}"#)
+            }
+        }
     }
 }

@@ -82,6 +82,15 @@ struct CopyForm: Sendable {
         return Block(bytes: output, rowCount: batch.rowCount, plainCount: output.count)
     }
 
+    func misfits(in batch: Batch) -> [Misfit] {
+        var misfits: [Misfit] = []
+        for misfit in CopyCheck(schema: schema, json: .json).misfits(in: batch) where misfits.last?.place != misfit.row
+        {
+            misfits.append(Misfit(place: misfit.row, column: misfit.column, rule: misfit.reason))
+        }
+        return misfits
+    }
+
     /// Says that rows of one window have the same key.
     func repeatedKey(_ destination: String) -> SinkError {
         SinkError(

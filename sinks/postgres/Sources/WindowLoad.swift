@@ -50,6 +50,8 @@ actor WindowLoad: LoadSession {
 
     nonisolated func encode(_ batch: Batch) throws(SinkError) -> Block { try form.encode(batch) }
 
+    nonisolated func misfits(in batch: Batch) -> [Misfit] { form.misfits(in: batch) }
+
     func write(_ block: Block) async throws(SinkError) {
         try await working { () async throws in
             let connection = try await opened()
