@@ -211,7 +211,8 @@ extension JobFormat {
     private static let unpivot = ObjectShape(
         name: "unpivot",
         fields: [
-            Field("columns", .list(of: .text, nonEmpty: true), required: true, "the columns that become rows"),
+            Field("columns", .list(of: .text, nonEmpty: true), "the columns that become rows"),
+            Field("except", .list(of: .text, nonEmpty: true), "or the columns that do not"),
             Field("name", .text, required: true, "the new column of their names"),
             Field("value", .text, required: true, "the new column of their values"),
         ]

@@ -8,6 +8,8 @@ struct ReaderDriver {
     /// The cut batches' rows, good and bad.
     var batchSizes: [Int] = []
     var facts: [BodyFacts] = []
+    /// The header rows, as sent.
+    var headers: [[UInt8]] = []
 
     init(columns: Int, batchSize: Int = 1 << 20, limits: ReadLimits = ReadLimits()) {
         reader = RowReader(batchSize: batchSize, limits: limits)
@@ -18,9 +20,10 @@ struct ReaderDriver {
     mutating func read(
         _ body: [UInt8],
         expecting row: [UInt8]? = nil,
+        hasHeader: Bool = false,
         chunkSize: () -> Int = { .max }
     ) throws(ReadError) {
-        reader.beginBody(expecting: row)
+        reader.beginBody(expecting: row, hasHeader: hasHeader)
         try feed(body, chunkSize: chunkSize)
         while true {
             let event = try reader.finish()
@@ -53,6 +56,7 @@ struct ReaderDriver {
         case .meta(let value): content.meta = value
         case .error(let value): content.error = value
         case .rowsBegin(let afterMeta): content.rowsAfterMeta = afterMeta
+        case .header(let row): headers.append(row)
         case .batch(let batch, let badRows): take(batch, badRows)
         case .end(let end): facts.append(end)
         }
