@@ -12,7 +12,7 @@ import Synchronization
 ///   a table that is three eighths to three quarters full; `keyLimit` keys at most, which takes 256 MiB.
 /// - Cost of `keep`: the row to keep is known after the last one only, so the window's rows wait in memory, `memoryLimit`
 ///   bytes of them at most; besides 48 to 96 bytes per key. The stages before it run on one core.
-/// - Example: `dedupe: {key: [date, account_id]}`.
+/// - Example: `dedupe: {key: [date, account_id]}`, `dedupe: {key: [campaign], keep: {max: updated_at}}`.
 public struct DedupeStage: Stage {
     /// How many different keys a window may have.
     public static let keyLimit = 12_000_000
