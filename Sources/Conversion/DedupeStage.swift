@@ -11,7 +11,7 @@ import Synchronization
 /// - Cost per row: one digest of the key's values, some tens of nanoseconds, and a look-up. Memory: 16 bytes per key, in
 ///   a table that is three eighths to three quarters full; `keyLimit` keys at most, which takes 256 MiB.
 /// - Cost of `keep`: the row to keep is known after the last one only, so the window's rows wait in memory, `memoryLimit`
-///   bytes of them at most; besides 48 to 96 bytes per key. The stages before it run on one core.
+///   bytes of them at most; besides 32 to 64 bytes per key. The stages before it run on one core.
 /// - Example: `dedupe: {key: [date, account_id]}`, `dedupe: {key: [campaign], keep: {max: updated_at}}`.
 public struct DedupeStage: Stage {
     /// How many different keys a window may have.
