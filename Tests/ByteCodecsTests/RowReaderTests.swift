@@ -287,7 +287,7 @@ struct RowReaderBatchTests {
                     let body = #"{"meta":{},"data":[\#(space)\#(data)\#(space)]}"#
                     try driver.read(Array(body.utf8), hasHeader: true, chunkSize: { size })
                     driver.flush()
-                    #expect(driver.headers == (data.isEmpty ? [] : [Array(header.utf8)]))
+                    #expect(driver.content.header == (data.isEmpty ? nil : Array(header.utf8)))
                     #expect(driver.content.rowCount == count && driver.facts.last?.rowCount == count)
                     let plain = try ReaderDriver.content(of: Array(#"{"meta":{},"data":[\#(rows)]}"#.utf8), columns: 3)
                     #expect(driver.content.rows == (count > 0 ? plain.rows : []))

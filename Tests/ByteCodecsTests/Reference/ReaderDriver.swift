@@ -8,8 +8,6 @@ struct ReaderDriver {
     /// The cut batches' rows, good and bad.
     var batchSizes: [Int] = []
     var facts: [BodyFacts] = []
-    /// The header rows, as sent.
-    var headers: [[UInt8]] = []
 
     init(columns: Int, batchSize: Int = 1 << 20, limits: ReadLimits = ReadLimits()) {
         reader = RowReader(batchSize: batchSize, limits: limits)
@@ -56,7 +54,7 @@ struct ReaderDriver {
         case .meta(let value): content.meta = value
         case .error(let value): content.error = value
         case .rowsBegin(let afterMeta): content.rowsAfterMeta = afterMeta
-        case .header(let row): headers.append(row)
+        case .header(let row): content.header = row
         case .batch(let batch, let badRows): take(batch, badRows)
         case .end(let end): facts.append(end)
         }
@@ -77,11 +75,12 @@ struct ReaderDriver {
         of body: [UInt8],
         columns: Int,
         batchSize: Int = 1 << 20,
+        hasHeader: Bool = false,
         limits: ReadLimits = ReadLimits(),
         chunkSize: () -> Int = { .max }
     ) throws(ReadError) -> BodyContent {
         var driver = ReaderDriver(columns: columns, batchSize: batchSize, limits: limits)
-        try driver.read(body, chunkSize: chunkSize)
+        try driver.read(body, hasHeader: hasHeader, chunkSize: chunkSize)
         driver.flush()
         return driver.content
     }
