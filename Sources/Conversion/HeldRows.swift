@@ -17,7 +17,9 @@ public final class HeldRows: Sendable {
 
     init(_ waiting: [(batch: Batch, way: BatchOnItsWay)]) { state = Mutex(State(waiting: waiting.reversed())) }
 
-    /// The next batch, which nothing else holds; nil after the last. What was rejected of it comes out when it went on.
+    /// The next batch, which nothing else holds; nil after the last.
+    ///
+    /// What was rejected of it before comes out when it has gone on.
     public func next() -> (batch: Batch, rejects: Rejects)? {
         state.withLock { state in
             guard let (batch, way) = state.waiting.popLast() else { return nil }
