@@ -28,7 +28,7 @@ public struct BackfillRun: Sendable {
     ///   - client: Speaks to the API; its clock is the run's clock.
     ///   - settings: How backfills are coordinated.
     ///   - goals: What is wanted; each transfer once, in the order in which they begin.
-    ///   - journal: The path of the journal; a file that is not there is created.
+    ///   - journal: The path of the journal; a file that is not there is created, one of another team or server refused.
     ///   - report: Told what happens, as it happens, one event at a time.
     public init(
         client: SupermetricsClient,
@@ -45,12 +45,15 @@ public struct BackfillRun: Sendable {
         self.report = report
     }
 
+    /// Whose backfills the journal is about.
+    private var owner: Journal.Owner { Journal.Owner(server: client.warehouseOrigin, teamID: settings.teamID) }
+
     /// What the run would create; one request, and nothing is written.
     ///
     /// - Returns: A plan per goal, in their order.
     /// - Throws: `SupermetricsError`, or `JournalError` where the journal cannot be read.
     public func plan() async throws -> [BackfillPlan] {
-        let state = JournalState(try Journal.read(path: journalPath, teamID: settings.teamID))
+        let state = JournalState(try Journal.read(path: journalPath, owner: owner))
         let active = try await calls.list()
         return goals.map { goal in
             BackfillPlan(goal, settings, done: state.done[goal.transferID] ?? DaySet(), active: active)
@@ -65,7 +68,7 @@ public struct BackfillRun: Sendable {
     /// - Returns: What was done; failures of the API are in it.
     /// - Throws: `JournalError` where the journal cannot be used or another run holds it.
     public func run() async throws -> BackfillSummary {
-        let journal = try Journal(path: journalPath, teamID: settings.teamID)
+        let journal = try Journal(path: journalPath, owner: owner)
         let (interrupts, interrupt) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         // Not a child: cancellation must reach the scheduler as an event, not the requests under way.
         let work = Task { try await drive(journal, interrupts) }

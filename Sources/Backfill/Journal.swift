@@ -35,13 +35,23 @@ final class Journal: Sendable {
     /// Blocking calls of the file, off the shared pool.
     private let queue = DispatchQueue(label: "sluice.journal")
 
-    private struct Header: Codable, Equatable {
-        var kind = "backfill journal"
+    /// Whose backfills a journal is about: ids of teams, transfers and backfills mean something on their server only.
+    struct Owner: Hashable, Sendable {
+        /// Scheme, host and port.
+        var server: String
+        var teamID: Int
+    }
+
+    private struct Header: Codable {
+        static let kind = "backfill journal"
+
+        var kind = Self.kind
         var version = 1
+        var server: String
         var teamID: Int
 
         enum CodingKeys: String, CodingKey {
-            case kind, version
+            case kind, version, server
             case teamID = "team_id"
         }
     }
@@ -50,7 +60,7 @@ final class Journal: Sendable {
     ///
     /// A last line without its end was never acted upon, and is cut off.
     /// - Throws: `JournalError`.
-    init(path: String, teamID: Int) throws(JournalError) {
+    init(path: String, owner: Owner) throws(JournalError) {
         self.path = path
         let file = unsafe open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw Self.failure(path, "open") }
@@ -65,9 +75,9 @@ final class Journal: Sendable {
             if whole < text.count {
                 guard ftruncate(file, off_t(whole)) == 0 else { throw Self.failure(path, "shorten") }
             }
-            records = try Self.records(text[..<whole], path, teamID)
+            records = try Self.records(text[..<whole], path, owner)
             if whole == 0 {
-                try Self.write(try Self.line(Header(teamID: teamID), path), to: file, path)
+                try Self.write(try Self.line(Header(server: owner.server, teamID: owner.teamID), path), to: file, path)
                 try Self.syncFolder(of: path)
             }
         } catch {
@@ -93,7 +103,7 @@ final class Journal: Sendable {
     }
 
     /// Reads a journal without locking or changing it; nothing where there is none.
-    static func read(path: String, teamID: Int) throws(JournalError) -> [JournalRecord] {
+    static func read(path: String, owner: Owner) throws(JournalError) -> [JournalRecord] {
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {
             if errno == ENOENT { return [] }
@@ -101,26 +111,32 @@ final class Journal: Sendable {
         }
         defer { close(file) }
         let text = try contents(of: file, path)
-        return try records(text[..<(text.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0)], path, teamID)
+        return try records(text[..<(text.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0)], path, owner)
     }
 
     private static func records(
         _ text: ArraySlice<UInt8>,
         _ path: String,
-        _ teamID: Int
+        _ owner: Owner
     ) throws(JournalError) -> [JournalRecord] {
         let lines = text.split(separator: UInt8(ascii: "\n"))
         guard let first = lines.first else { return [] }
         let decoder = JSONDecoder()
         guard let header = try? decoder.decode(Header.self, from: Data(first)),
-            header.kind == Header(teamID: 0).kind
+            header.kind == Header.kind
         else {
             throw .unreadable(path: path, reason: "it is no journal of backfills; give --journal another path")
         }
         guard header.version == 1 else {
             throw .unreadable(path: path, reason: "it was written by another version of sluice")
         }
-        guard header.teamID == teamID else {
+        guard header.server == owner.server else {
+            throw .unreadable(
+                path: path,
+                reason: "it is about backfills at \(header.server), not at \(owner.server); give --journal another path"
+            )
+        }
+        guard header.teamID == owner.teamID else {
             throw .unreadable(path: path, reason: "it belongs to team \(header.teamID); give --journal another path")
         }
         var records: [JournalRecord] = []

@@ -44,7 +44,7 @@ public struct CopyCheck: Sendable {
         self.json = json
     }
 
-    /// Every misfit of a batch, row by row.
+    /// Every misfit of a batch, row by row; several may be in one row.
     public func misfits(in batch: borrowing Batch) -> [CopyMisfit] {
         let cells = batch.cells.span
         let bytes = batch.bytes.span
@@ -91,7 +91,7 @@ public struct CopyCheck: Sendable {
         case .timestamp:
             guard let timestamp = DateText.timestamp(text) else { return "not a date and time without a zone" }
             return timestamp.nanosecond % 1000 == 0 ? nil : "more than 6 digits of a second"
-        case .json: return reason(json: kind, text)
+        case .json: return json == .jsonb ? Self.reason(jsonb: kind, text) : nil
         }
     }
 
@@ -104,11 +104,10 @@ public struct CopyCheck: Sendable {
     }
 
     /// What `jsonb` refuses although it is JSON; `json` takes everything but a NUL that is no escape.
-    private func reason(json kind: Cell.Kind, _ text: Span<UInt8>) -> String? {
-        guard json == .jsonb else { return nil }
+    static func reason(jsonb kind: Cell.Kind, _ text: Span<UInt8>) -> String? {
         switch kind {
         case .null, .bool, .text: return nil
-        case .raw: return Self.hasNUL(text) ? "holds a NUL, which PostgreSQL's jsonb cannot" : nil
+        case .raw: return hasNUL(text) ? "holds a NUL, which PostgreSQL's jsonb cannot" : nil
         case .number, .json, .escaped: break
         }
         var isInString = kind == .escaped
@@ -127,9 +126,9 @@ public struct CopyCheck: Sendable {
                 position += 1
             } else if byte == UInt8(ascii: "-") || byte &- UInt8(ascii: "0") < 10 {
                 let start = position
-                while position < text.count, Self.isOfNumber(text[position]) { position += 1 }
+                while position < text.count, isOfNumber(text[position]) { position += 1 }
                 let number = text.extracting(start..<position)
-                guard let decimal = DecimalText(number), decimal.fitsNumeric(number) else { return Self.tooManyDigits }
+                guard let decimal = DecimalText(number), decimal.fitsNumeric(number) else { return tooManyDigits }
             } else {
                 isInString = byte == UInt8(ascii: "\"")
                 position += 1

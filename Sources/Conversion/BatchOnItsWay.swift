@@ -23,11 +23,14 @@ struct BatchOnItsWay: Sendable {
             : Array((firstRow...).lazy.filter { !missing.contains($0) }.prefix(batch.rowCount))
     }
 
-    mutating func process(_ batch: inout Batch, _ stage: any BoundStage) throws(StageError) {
+    mutating func process(
+        _ batch: inout Batch,
+        _ stage: (inout Batch, inout Rejects) throws(StageError) -> Void
+    ) throws(StageError) {
         if batch.rowNumbers == nil, let numbers { batch.rowNumbers = numbers }
         let before = batch.rowCount
         var found = Rejects()
-        try stage.process(&batch, rejecting: &found)
+        try stage(&batch, &found)
         let isOrdered = zip(found.rows, found.rows.dropFirst()).allSatisfy {
             $0.row < $1.row || self.found.added > 0
         }

@@ -71,7 +71,7 @@ public struct BoundPipeline: BoundStage {
     /// - Throws: `StageError` where the window as a whole cannot go on.
     public func process(_ batch: inout Batch, rejecting rejects: inout Rejects) throws(StageError) {
         var way = try BatchOnItsWay(batch, rejects, through: self)
-        for stage in stages { try way.process(&batch, stage) }
+        for stage in stages { try way.process(&batch, stage.process) }
         rejects = way.rejects(of: batch, showing: isShown, keepsRejects)
     }
 
@@ -87,7 +87,7 @@ public struct BoundPipeline: BoundStage {
         var memory = 0
         while case (var batch, let rejects)? = try await next() {
             var way = try BatchOnItsWay(batch, rejects, through: self)
-            for stage in stages[..<start] { try way.process(&batch, stage) }
+            for stage in stages[..<start] { try way.process(&batch, stage.process) }
             memory += batch.bytes.count + (batch.cells.count + (batch.rowNumbers?.count ?? 0)) * 8 + way.memory
             guard memory <= limit else {
                 throw StageError(
@@ -101,7 +101,7 @@ public struct BoundPipeline: BoundStage {
         }
         for stage in stages[start..<heldCount] {
             guard let stage = stage as? any HoldingStage else {
-                for index in batches.indices { try ways[index].process(&batches[index], stage) }
+                for index in batches.indices { try ways[index].process(&batches[index], stage.process) }
                 continue
             }
             for (index, surplus) in try stage.surplus(among: batches).enumerated() {
@@ -120,6 +120,8 @@ public struct BoundPipeline: BoundStage {
     ///   - held: Where the batch comes from, if it was held; nil if it was just read.
     ///   - wait: Returns when it is the batch's turn at the ordered stage of that number.
     ///   - pass: Says that the batch has had its turn there.
+    ///   - land: Takes the batch at the end of its way; may reject rows as a stage may, so that they come with their
+    ///     cells.
     /// - Throws: `StageError`, and what `wait` throws.
     public func process(
         _ batch: inout Batch,
@@ -127,7 +129,8 @@ public struct BoundPipeline: BoundStage {
         number: Int,
         held: HeldRows? = nil,
         wait: (Int) async throws -> Void,
-        pass: (Int) -> Void
+        pass: (Int) -> Void,
+        land: (inout Batch, inout Rejects) -> Void = { _, _ in }
     ) async throws {
         let known = held?.takeWay(number)
         var way = try known ?? BatchOnItsWay(batch, rejects, through: self)
@@ -135,14 +138,15 @@ public struct BoundPipeline: BoundStage {
         var turn = stages[..<done].count { $0 is any OrderedStage }
         for stage in stages[done...] {
             guard stage is any OrderedStage else {
-                try way.process(&batch, stage)
+                try way.process(&batch, stage.process)
                 continue
             }
             try await wait(turn)
-            try way.process(&batch, stage)
+            try way.process(&batch, stage.process)
             pass(turn)
             turn += 1
         }
+        try way.process(&batch, land)
         rejects = way.rejects(of: batch, showing: isShown, keepsRejects)
     }
 }

@@ -1,8 +1,8 @@
 import ByteCodecs
-package import PipelineCore
+import PipelineCore
 
 /// A row as it was read, for quarantine.
-package enum RawRow {
+enum RawRow {
     /// What stands for a cell that nobody may see.
     static let redacted = "[redacted]"
 
@@ -38,18 +38,6 @@ package enum RawRow {
         }
         json.append(UInt8(ascii: "}"))
         return json.filter { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
-    }
-
-    /// One JSON object of the row at `place` of a batch, every cell shown.
-    package static func json(ofRow place: Int, in batch: Batch) -> [UInt8] {
-        let width = batch.columnCount
-        let isShown = Array(repeating: true, count: width)
-        return json(
-            batch.cells[place * width..<(place + 1) * width],
-            in: batch.bytes,
-            of: batch.schema,
-            showing: isShown
-        )
     }
 
     /// The bytes, with U+FFFD for those that are no UTF-8.

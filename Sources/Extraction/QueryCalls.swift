@@ -211,7 +211,7 @@ final class QueryCalls {
         func note(_ event: ReadEvent, _ chunk: ByteChunk?, at offset: Int) async throws -> Answer? {
             switch event {
             case .meta(let bytes): meta = try decode(bytes, response)
-            case .error(let bytes): throw response.error(decoding: bytes)
+            case .error(let bytes): throw response.error(member: bytes, requestID: meta?.requestID)
             // The row that names the columns comes first.
             case .rowsBegin(afterMeta: true) where request.hasHeader: hasRows = true
             case .header(let bytes):
@@ -393,11 +393,11 @@ final class QueryCalls {
         var reader = RowReader()
         reader.schema = schema
         reader.beginBody()
-        var total: Int?
+        var meta: ResultMeta?
         func note(_ event: ReadEvent) throws {
             switch event {
-            case .meta(let bytes): total = ResultMeta(json: bytes)?.totalRows
-            case .error(let bytes): throw response.error(decoding: bytes)
+            case .meta(let bytes): meta = ResultMeta(json: bytes)
+            case .error(let bytes): throw response.error(member: bytes, requestID: meta?.requestID)
             case .rowsBegin, .header, .batch, .end: break
             }
         }
@@ -410,7 +410,7 @@ final class QueryCalls {
             }
             while true {
                 let event = try reader.finish()
-                if case .end(let body) = event { return (body.rowCount, total) }
+                if case .end(let body) = event { return (body.rowCount, meta?.totalRows) }
                 try note(event)
             }
         } catch let error as ReadError {

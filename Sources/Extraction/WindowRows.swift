@@ -258,7 +258,8 @@ package final class WindowRows {
         case .meta(let bytes):
             page?.meta = ResultMeta(json: bytes)
             if let id = page?.meta?.requestID, !pages.isEmpty { pages[pages.count - 1].requestID = id }
-        case .error(let bytes): if let page { throw page.response.error(decoding: bytes) }
+        case .error(let bytes):
+            if let page { throw page.response.error(member: bytes, requestID: page.meta?.requestID) }
         case .header(let bytes):
             guard (try? JSONValue(parsing: bytes)).flatMap(HeaderRow.labels) == labels else {
                 throw contradiction("the columns' names changed between two answers")

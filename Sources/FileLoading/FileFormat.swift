@@ -38,4 +38,8 @@ public enum FileCompression: Hashable, Sendable {
 
     /// The level where none is asked for: zlib's own default.
     public static let defaultLevel = 6
+    /// The levels there are.
+    static let levels = 1...9
+    /// What error texts ask for.
+    static let expectedLevel = "1 (fast) to 9 (small)"
 }

@@ -46,8 +46,11 @@ public struct FileTarget: Sendable {
         _ format: any FileFormat
     ) throws(SinkError) {
         let level = level ?? FileCompression.defaultLevel
-        guard (1...9).contains(level) else {
-            throw SinkError(.configuration, "\(format.name): level: expected 1 (fast) to 9 (small), found \(level)")
+        guard FileCompression.levels.contains(level) else {
+            throw SinkError(
+                .configuration,
+                "\(format.name): level: expected \(FileCompression.expectedLevel), found \(level)"
+            )
         }
         let byDefault: CompressionOption =
             switch location {
@@ -64,6 +67,13 @@ public struct FileTarget: Sendable {
     private static func location(of path: String, _ format: any FileFormat) throws(SinkError) -> Location {
         guard !path.isEmpty, !path.utf8.contains(0) else {
             throw SinkError(.configuration, "\(format.name): path: expected a file, a folder that ends with /, or -")
+        }
+        // A folder named `s3:` is what nobody means.
+        if let scheme = path.wholeMatch(of: /([A-Za-z][A-Za-z0-9+.-]*):\/\/.*/)?.output.1 {
+            throw SinkError(
+                .configuration,
+                "\(format.name): path: \(scheme):// is not a file system; name a file or a folder, which may be a mount"
+            )
         }
         if path == "-" { return .stream(STDOUT_FILENO) }
         let canonical = FileSystem.canonical(path)

@@ -21,4 +21,19 @@ extension KeyedDecodingContainer {
             debugDescription: "expected \(choices.dropLast().joined(separator: ", "))\(last), found \(text)"
         )
     }
+
+    /// The level of gzip written under `key`; nil where there is none.
+    ///
+    /// - Parameter key: The option.
+    /// - Returns: The level, 1 to 9.
+    /// - Throws: `DecodingError` at the key, with a text that says what it may be.
+    public func decodeLevel(forKey key: Key) throws -> Int? {
+        guard let level = try decodeIfPresent(Int.self, forKey: key) else { return nil }
+        if FileCompression.levels.contains(level) { return level }
+        throw DecodingError.dataCorruptedError(
+            forKey: key,
+            in: self,
+            debugDescription: "expected \(FileCompression.expectedLevel), found \(level)"
+        )
+    }
 }

@@ -17,10 +17,17 @@ package struct ExportFlags {
     ///
     /// - Parameters:
     ///   - name: The API's name, such as `ds_id`.
-    ///   - text: Its value; lists are written with commas, as the API takes them.
+    ///   - text: Its value.
     ///   - flag: The flag, for error texts.
     package mutating func setQuery(_ name: String, _ text: String, flag: String) {
         Self.set(name, JobNode(text: text, at: JobLocation(flag)), in: &query)
+    }
+
+    /// Sets a member of the query that is a list; a later one of the same name wins.
+    package mutating func setQuery(_ name: String, _ elements: [String], flag: String) {
+        let location = JobLocation(flag)
+        let nodes = elements.map { JobNode(.scalar($0, plain: false), at: location) }
+        Self.set(name, JobNode(.list(nodes), at: location), in: &query)
     }
 
     /// Sets one of the query's settings, written `key=value`; numbers, true and false are such.

@@ -79,7 +79,7 @@ struct ExportLint {
                 at: window?["per_account"]?.location ?? query.location
             )
         }
-        guard export.window.size != .all || export.window.perAccount else { return }
+        guard export.window.perAccount || !isOneWindow(export) else { return }
         if let compare = query["compare_type"], let word = compare.text, ["prev_range", "custom"].contains(word) {
             mistake(
                 "'compare_type' \(word) would compare each window by itself, not the whole: write window: {size: all}",
@@ -97,6 +97,14 @@ struct ExportLint {
                 at: member.location
             )
         }
+    }
+
+    /// Whether the whole range is one window, today and at every later run: days that are written out and lie in one cell.
+    private func isOneWindow(_ export: Export) -> Bool {
+        let size = export.window.size
+        let ends = ["start_date", "end_date"].map { query[$0]?.text.flatMap { RelativeDate($0)?.fixed } }
+        guard size != .all, let first = ends[0], let last = ends[1] else { return size == .all }
+        return size.cell(holding: first) == size.cell(holding: last)
     }
 
     private mutating func checkColumns(_ export: Export) {

@@ -225,13 +225,13 @@ struct ExportRun {
         for result in results {
             outcome.summary.windows.append(result.summary)
             outcome.summary.warnings += result.warnings
+            outcome.summary.requests += result.summary.requests
             switch result.summary.state {
             case .done:
                 outcome.summary.done += 1
                 outcome.summary.rows += result.summary.rows
                 outcome.summary.rejected += result.summary.rejected
                 outcome.summary.bytes += result.summary.bytes
-                outcome.summary.requests += result.summary.requests
             case .failed: outcome.summary.failed += 1
             case .aborted: break
             }

@@ -1,3 +1,4 @@
+import Conversion
 import PipelineCore
 import Synchronization
 
@@ -13,17 +14,23 @@ final class Lane: Sendable {
 
     var failure: (any Error)? { failed.withLock { $0 } }
 
-    /// The batch as the sink takes it; nil once the sink has failed.
+    /// Renders a batch.
     ///
-    /// - Throws: `Misfits` where rows do not fit the sink and `sparesMisfits` asks for them.
-    func encode(_ batch: Batch, sparingMisfits sparesMisfits: Bool) throws(Misfits) -> Block? {
+    /// - Parameters:
+    ///   - batch: The rows.
+    ///   - misfits: Takes the rows that the sink has no form for, where there are any; nil where all that were named
+    ///     are out already.
+    /// - Returns: The batch as the sink takes it; nil where it has no form for some row, and once it has failed.
+    fileprivate func encode(_ batch: Batch, misfits: (([Misfit]) -> Void)?) -> Block? {
         guard failure == nil else { return nil }
         do {
             return try session.encode(batch)
         } catch {
-            let misfits = sparesMisfits && error.code == .value ? session.misfits(in: batch) : []
-            guard misfits.isEmpty else { throw Misfits(rows: misfits) }
-            return fail(error)
+            guard error.code == .value, let misfits else { return fail(error) }
+            let found = session.misfits(in: batch)
+            guard !found.isEmpty else { return fail(error) }
+            misfits(found)
+            return nil
         }
     }
 
@@ -45,9 +52,37 @@ final class Lane: Sendable {
     }
 }
 
-/// Rows of a batch that a sink has no form for.
-struct Misfits: Error {
-    let rows: [Misfit]
+extension [Lane] {
+    /// Renders a batch for every lane.
+    ///
+    /// A row that one of them has no form for is taken out for all: a window has the same rows and the same counts
+    /// wherever it lands.
+    /// - Parameters:
+    ///   - batch: The rows.
+    ///   - rejects: Takes those that were taken out, in row order.
+    /// - Returns: The batch as each lane takes it, nil for those that have failed.
+    func encode(_ batch: inout Batch, rejecting rejects: inout Rejects) -> [Block?] {
+        var misfits: [Int: Misfit] = [:]
+        let blocks = map { lane in
+            lane.encode(batch) { found in
+                for misfit in found { misfits[misfit.place] = misfits[misfit.place] ?? misfit }
+            }
+        }
+        guard !misfits.isEmpty else { return blocks }
+        let found = misfits.values.sorted { $0.place < $1.place }
+        for misfit in found {
+            rejects.append(
+                Reject(
+                    row: batch.rowNumber(at: misfit.place),
+                    column: misfit.column,
+                    stage: "load",
+                    rule: misfit.reason
+                )
+            )
+        }
+        batch.removeRows(at: found.map(\.place))
+        return map { $0.encode(batch, misfits: nil) }
+    }
 }
 
 /// Nobody is left to take rows: every sink has failed, each for a reason of its own.

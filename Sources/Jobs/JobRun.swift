@@ -22,6 +22,8 @@ package struct JobRun: Sendable {
     package var clock: any Clock<Duration>
     /// The time of day.
     package var now: @Sendable () -> Timestamp
+    /// What tells this run from every other, in its log, its summary and its checkpoints.
+    package let runID: String
 
     /// A run of `job`; by default on this machine's clock and cores, telling nobody.
     package init(
@@ -42,13 +44,14 @@ package struct JobRun: Sendable {
         self.clock = clock
         self.now = now
         self.report = report
+        runID = RunID.make(now: now())
     }
 
     /// Runs every wanted export; never throws: whatever happens is in the summary.
     package func run() async -> RunSummary {
         let startedAt = now()
         var summary = RunSummary(
-            runID: RunID.make(now: startedAt),
+            runID: runID,
             job: job.name,
             startedAt: startedAt,
             endedAt: startedAt,
@@ -60,7 +63,7 @@ package struct JobRun: Sendable {
         do {
             let exports = try wantedExports()
             try await withSupermetricsClient(configuration) { client in
-                let resources = resources(client, runID: summary.runID)
+                let resources = resources(client)
                 (summary.exports, holdsSomething) = await run(exports, resources, startedAt)
             }
         } catch {
@@ -103,7 +106,7 @@ package struct JobRun: Sendable {
         return job.exports.filter { options.exports.isEmpty || options.exports.contains($0.name) }
     }
 
-    private func resources(_ client: SupermetricsClient, runID: String) -> RunResources {
+    private func resources(_ client: SupermetricsClient) -> RunResources {
         var settings = ExtractionSettings()
         settings.pageRows = job.api.pageRows
         settings.rowLimit = job.api.rowLimit

@@ -1,4 +1,3 @@
-import Conversion
 import PipelineCore
 import Synchronization
 
@@ -55,8 +54,9 @@ struct Pumped: Sendable {
 
 /// Takes batches through the stages into the lanes of a window, several at once, written in row order.
 struct Pump {
-    /// Changes one batch in place, whose number in the window it is given; called for several batches at once.
-    let process: @Sendable (inout Batch, inout Rejects, Int) async throws -> Void
+    /// Takes one batch, whose number in the window it is given, to the last of its arguments, which may reject rows as
+    /// stages may; called for several batches at once.
+    let process: @Sendable (inout Batch, inout Rejects, Int, (inout Batch, inout Rejects) -> Void) async throws -> Void
     let lanes: [Lane]
     /// What a window does with rows that could not be converted.
     var badRows = BadRows()
@@ -138,46 +138,17 @@ struct Pump {
         return pumped
     }
 
-    /// The batch as each lane takes it; rows that one of them has no form for land in none, if bad rows are kept.
-    private static func encode(
-        _ batch: inout Batch,
-        into lanes: [Lane],
-        rejecting rejects: inout Rejects,
-        _ areKept: Bool
-    ) -> [Block?] {
-        var blocks: [Block?] = []
-        while blocks.count < lanes.count {
-            do throws(Misfits) {
-                blocks.append(try lanes[blocks.count].encode(batch, sparingMisfits: areKept))
-            } catch {
-                rejects.insert(
-                    error.rows.map { misfit in
-                        Reject(
-                            row: batch.rowNumber(at: misfit.place),
-                            column: batch.schema.columns[misfit.column].name,
-                            stage: "load",
-                            rule: misfit.rule,
-                            cells: RawRow.json(ofRow: misfit.place, in: batch)
-                        )
-                    }
-                )
-                batch.removeRows(at: error.rows.map(\.place))
-                blocks = []
-            }
-        }
-        return blocks
-    }
-
     private func start(
         _ read: Handover<(batch: Batch, rejects: Rejects)>,
         index: Int,
         in group: inout ThrowingTaskGroup<Rendered, any Error>
     ) {
-        let areKept = badRows.areKept
         group.addTask { [process, lanes, recycle] in
             guard var (batch, rejects) = read.take() else { throw CancellationError() }
-            try await process(&batch, &rejects, index)
-            let blocks = Self.encode(&batch, into: lanes, rejecting: &rejects, areKept)
+            var blocks: [Block?] = []
+            try await process(&batch, &rejects, index) { batch, rejects in
+                blocks = lanes.encode(&batch, rejecting: &rejects)
+            }
             let rowCount = batch.rowCount
             recycle(batch)
             return Rendered(index: index, rowCount: rowCount, blocks: blocks, rejects: rejects)

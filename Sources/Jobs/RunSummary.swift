@@ -48,7 +48,7 @@ public struct ExportSummary: Sendable, Encodable {
     public var rejected = 0
     /// Bytes of these rows as written, compressed where the destination is; in one destination where there are several.
     public var bytes: Int
-    /// HTTP requests spent on the windows loaded.
+    /// HTTP requests spent on windows, those that failed included.
     public var requests: Int
     /// Seconds from the export's start to its end.
     public var seconds: Double

@@ -40,8 +40,9 @@ struct SinkOptionsDecoder: Decoder {
         } catch DecodingError.keyNotFound(let key, _) {
             throw JobFileError("\(entry.kind) has no '\(key.stringValue)'", at: entry.location)
         } catch DecodingError.dataCorrupted(let context) {
+            let key = context.codingPath.last.map { "'\($0.stringValue)': " } ?? ""
             throw JobFileError(
-                "\(entry.kind): \(context.debugDescription)",
+                "\(entry.kind): \(key)\(context.debugDescription)",
                 at: node.place(of: context.codingPath) ?? entry.location
             )
         } catch let error as SinkError {

@@ -247,14 +247,15 @@ struct WindowRun {
                 report(.loading(export: export, window: window, expectedRows: rows.expectedRows))
                 let held = pipeline.holdsRows ? try await pipeline.hold { try await rows.next() } : nil
                 let pump = Pump(
-                    process: { batch, rejects, number in
+                    process: { batch, rejects, number, land in
                         try await pipeline.process(
                             &batch,
                             rejecting: &rejects,
                             number: number,
                             held: held,
                             wait: { try await turnstiles[$0].wait(number) },
-                            pass: { turnstiles[$0].pass(number) }
+                            pass: { turnstiles[$0].pass(number) },
+                            land: land
                         )
                     },
                     lanes: lanes,

@@ -296,18 +296,21 @@ public struct Load: Hashable, Sendable {
 
 /// One window being written.
 ///
-/// `encode` is pure and runs for many batches at once; `write` and `quarantine` are called in row order, one call at a
-/// time.
+/// `encode` and `misfits` are pure and run for many batches at once; `write` and `quarantine` are called in row order,
+/// one call at a time.
 public protocol LoadSession: Sendable {
     /// Renders a batch as the bytes the destination takes.
     ///
-    /// - Throws: `SinkError` with the code `.value` where a value has no form in the destination.
+    /// - Throws: `SinkError` with the code `.value` where a value has no form in the destination; `misfits(in:)` then
+    ///   tells the rows, the batch is taken without them and the block of it encoded anew.
     func encode(_ batch: Batch) throws(SinkError) -> Block
 
-    /// The rows of a batch that hold a value without a form in the destination, in row order, each once.
+    /// The rows of a batch that `encode` has no form for, in row order, each once.
     ///
-    /// Asked where `encode` threw `.value` and the job quarantines bad rows: the batch is encoded again without them. Pure,
-    /// as `encode` is; a sink without it tells of none, and the window fails.
+    /// Asked only for a batch that `encode` has refused with the code `.value`, so that looking for them costs nothing
+    /// where there are none. They become bad rows of the window, and what the job does with bad rows happens to them.
+    /// - Returns: Every such row. None where the session cannot tell, which is the default: the load then fails with
+    ///   the error of `encode`.
     func misfits(in batch: Batch) -> [Misfit]
 
     /// Writes the next block.
@@ -326,20 +329,20 @@ extension LoadSession {
     public func misfits(in batch: Batch) -> [Misfit] { [] }
 }
 
-/// A value that a destination has no form for, and where it stands.
+/// A row of a batch that a destination has no form for.
 public struct Misfit: Hashable, Sendable {
-    /// The row's place in its batch, counted from 0.
+    /// Its place in the batch, counted from 0.
     public var place: Int
-    /// The column, counted from 0.
-    public var column: Int
+    /// The column whose value does not fit; the first, where several do not.
+    public var column: String
     /// Why, as a clause to be read after the name of the column; never the value.
-    public var rule: String
+    public var reason: String
 
-    /// A misfit at this place.
-    public init(place: Int, column: Int, rule: String) {
+    /// A row whose value in `column` does not fit.
+    public init(place: Int, column: String, reason: String) {
         self.place = place
         self.column = column
-        self.rule = rule
+        self.reason = reason
     }
 }
 

@@ -39,8 +39,6 @@ public struct Reject: Hashable, Sendable {
     /// The rule it broke, as a sentence a user understands and without a value: `not a date`.
     public var rule: String
     /// The row as it came, one JSON object with its columns as keys; empty where nobody keeps it.
-    ///
-    /// A row that only a destination has no form for stands there as it was to land.
     /// A value that came as JSON stands in it as it was written, so that lone surrogates may occur; bytes that are no
     /// UTF-8 are replaced. Cells that a `hash` stage reads are left out and say so.
     public var cells: [UInt8]
@@ -81,9 +79,6 @@ public struct Rejects: Sendable {
 
     /// Adds a row.
     public mutating func append(_ reject: Reject) { rows.append(reject) }
-
-    /// Adds rows that were rejected later, and keeps all of them in row order.
-    package mutating func insert(_ rejects: [Reject]) { rows = (rows + rejects).sorted { $0.row < $1.row } }
 
     /// Where each rejected row came from, as `origin` knows it by the row's number.
     public mutating func locate(_ origin: (Int) -> (page: Int, requestID: String?)) {

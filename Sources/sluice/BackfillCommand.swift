@@ -26,17 +26,26 @@ struct BackfillCommand: ParsableCommand {
                 The range must not share a day with a backfill of that transfer that is still at work.
 
                 Example:
-                  sluice backfill create --team 1 --transfer 2 --range-start 2024-01-01 --range-end 2024-01-31
+                  sluice backfill create --team 1 --transfer 2 --range-start 2024-01-01 \\
+                      --range-end 2024-01-31
                 """
         )
 
         @Option(help: ArgumentHelp("The transfer.", valueName: "id"))
         var transfer: Int
 
-        @Option(help: ArgumentHelp("First day.", valueName: "YYYY-MM-DD"), transform: Reading.day)
+        @Option(
+            name: [.long, .customLong("from")],
+            help: ArgumentHelp("First day.", valueName: "YYYY-MM-DD"),
+            transform: Reading.day
+        )
         var rangeStart: CalendarDay
 
-        @Option(help: ArgumentHelp("Last day, included.", valueName: "YYYY-MM-DD"), transform: Reading.day)
+        @Option(
+            name: [.long, .customLong("to")],
+            help: ArgumentHelp("Last day, included.", valueName: "YYYY-MM-DD"),
+            transform: Reading.day
+        )
         var rangeEnd: CalendarDay
 
         @OptionGroup var options: CallOptions

@@ -17,8 +17,10 @@ extension BackfillCommand {
                 stop and to run again: no backfill is created twice, and days that are loaded stay so.
 
                 Example:
-                  sluice backfill run --team 1 --transfer 2 --from 2023-01-01 --to 2023-12-31 --dry-run
-                  sluice backfill run history.yaml --active 2 --max-runs-per-day 200 --summary summary.json
+                  sluice backfill run --team 1 --transfer 2 --from 2023-01-01 --to 2023-12-31 \\
+                      --dry-run
+                  sluice backfill run history.yaml --active 2 --max-runs-per-day 200 \\
+                      --summary summary.json
                 """
         )
 
@@ -103,6 +105,7 @@ extension BackfillCommand {
             configuration.maxAttempts = 4
             guard !dryRun else { return try await plan(configuration, settings, goals, journal) }
 
+            try reports.prepare()
             let progress = BackfillProgress(
                 log: try display.logger(environment: environment),
                 draws: display.drawsProgress(environment: environment)
@@ -121,10 +124,10 @@ extension BackfillCommand {
                 }
             }
             let report = BackfillReport(summary, journal: journal, started: started, signal: signal)
-            Output(format: output).write(report.table)
-            Terminal.writeError(report.remarks)
             if let path = reports.summary { try report.writeSummary(to: path) }
             if let path = reports.metrics { try MetricsFile.write(report.metrics, to: path) }
+            Terminal.writeError(report.remarks)
+            Output(format: output).write(report.table)
             guard report.exitCode == 0 else { throw ExitCode(report.exitCode) }
         }
 

@@ -30,7 +30,8 @@ struct CheckCommand: AsyncParsableCommand {
             throw CommandFailure(.usage, job.unsupported.map(\.description).joined(separator: "\n"))
         }
         guard !offline else {
-            print("\(path): no mistakes found, \(job.exports.count) exports")
+            let count = job.exports.count
+            Terminal.write("\(path): no mistakes found, \(count) \(count == 1 ? "export" : "exports")\n")
             return
         }
         let run = JobRun(
@@ -43,11 +44,11 @@ struct CheckCommand: AsyncParsableCommand {
         do {
             try await run.check { finding in
                 switch finding.state {
-                case .fine: print("ok       \(finding.text)")
-                case .warning: print("warning  \(finding.text)")
+                case .fine: Terminal.write("ok       \(finding.text)\n")
+                case .warning: Terminal.write("warning  \(finding.text)\n")
                 case .failure(let kind):
                     failures.append(kind)
-                    print("error    \(finding.text)")
+                    Terminal.write("error    \(finding.text)\n")
                 }
             }
         } catch {

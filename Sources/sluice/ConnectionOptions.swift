@@ -134,7 +134,15 @@ private final class KeyCommand: Sendable {
                 advice: "run it by hand"
             )
         }
-        return String(decoding: data, as: UTF8.self)
+        let key = String(decoding: data, as: UTF8.self)
+        guard !key.allSatisfy(\.isWhitespace) else {
+            throw SupermetricsError(
+                .authentication,
+                "the command of --api-key-command printed nothing",
+                advice: "run it by hand"
+            )
+        }
+        return key
     }
 }
 

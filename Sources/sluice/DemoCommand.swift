@@ -11,7 +11,7 @@ struct DemoCommand: AsyncParsableCommand {
         commandName: "demo",
         abstract: "Runs a three-export job against a sandbox inside this process; needs no key and no network.",
         discussion: """
-            Writes the job file and everything it loads into one folder. Run it again and see that settled windows
+            Writes the job file and everything it loads into one folder. Run it again and see that settled windows \
             are not fetched twice.
 
             Example:
@@ -57,8 +57,8 @@ struct DemoCommand: AsyncParsableCommand {
             return try await setup.run(run, display, reports)
         }
         guard code == 0 else { throw ExitCode(code) }
-        print(
-            "\nThe job is \(into)/job.yaml; what it loaded is beside it. Try: zcat \(into)/facebook_ads.csv.gz | head"
+        Terminal.writeRemark(
+            "\nThe job is \(into)/job.yaml; what it loaded is beside it. Try: zcat \(into)/facebook_ads.csv.gz | head\n"
         )
     }
 

@@ -98,7 +98,8 @@ struct FieldsCommand: ParsableCommand {
                 Accounts add their custom fields; they need the logins that reach them.
 
                 Example:
-                  sluice fields list --ds-id AW --ds-accounts 123-456-7890 --ds-users ana@example.com
+                  sluice fields list --ds-id AW --ds-accounts 123-456-7890 \\
+                      --ds-users ana@example.com
                 """
         )
 

@@ -12,10 +12,12 @@ struct ExportCommand: AsyncParsableCommand {
             The query is given by flags with the API's own names, or as the API's query object with --query.
 
             Example:
-              sluice export --ds-id AW --ds-accounts 123-456-7890 --fields Date,Campaign,Cost \\
-                --start-date 2024-01-01 --end-date yesterday --into spend.csv.gz
+              sluice export --ds-id AW --ds-accounts 123-456-7890 \\
+                  --fields Date,Campaign,Cost --start-date 2024-01-01 \\
+                  --end-date yesterday --into spend.csv.gz
               sluice export --query query.json --into - | head
-              sluice export --query query.json --into postgresql://etl@db/ads --table ads.spend
+              sluice export --query query.json --into postgresql://etl@db/ads \\
+                  --table ads.spend
             """
     )
 

@@ -45,7 +45,9 @@ struct JobSetup {
         _ display: DisplayOptions,
         _ reports: ReportOptions
     ) async throws -> Int32 {
-        let log = try display.logger(environment: environment)
+        try reports.prepare()
+        var log = try display.logger(environment: environment)
+        log[metadataKey: "run_id"] = "\(run.runID)"
         // A program that reads JSON from standard error finds nothing else there.
         let isMachineRead = try display.format(environment: environment) == .json
         let progress = Progress(log: log, draws: display.drawsProgress(environment: environment))
@@ -58,7 +60,7 @@ struct JobSetup {
         // Where rows are written, they stay alone.
         let outputHasRows = summary.exports.contains { $0.destinations.contains(FileTarget.standardOutput) }
         if !outputHasRows {
-            Terminal.write(SummaryTable.text(summary))
+            Terminal.writeRemark(SummaryTable.text(summary))
         } else if !isMachineRead {
             Terminal.writeError(SummaryTable.text(summary))
         }
@@ -95,4 +97,26 @@ struct ReportOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("Write figures for Prometheus' node_exporter to this file.", valueName: "file.prom"))
     var metrics: String?
+
+    /// Makes the files' folders, so that a mistake in a path is told before the work and not after it.
+    ///
+    /// - Throws: `CommandFailure` where a file could not be written.
+    func prepare() throws {
+        for (flag, path) in [("--summary", summary), ("--metrics", metrics)] {
+            guard let path else { continue }
+            let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+            try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            guard !Self.isFolder(path) else {
+                throw CommandFailure(.destination, "\(flag) \(path) is a folder; name a file in it")
+            }
+            guard Self.isFolder(folder.path), FileManager.default.isWritableFile(atPath: folder.path) else {
+                throw CommandFailure(.destination, "\(flag) \(path) cannot be written; choose another folder")
+            }
+        }
+    }
+
+    private static func isFolder(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        return unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+    }
 }

@@ -18,7 +18,8 @@ struct LoginLinksCommand: ParsableCommand {
             abstract: "Creates a link and shows the address to follow.",
             discussion: """
                 Example:
-                  sluice login-links create --ds-id GAWA --expiry-time '10 hours' --require-username ana@example.com
+                  sluice login-links create --ds-id GAWA --expiry-time '10 hours' \\
+                      --require-username ana@example.com
                 """
         )
 

@@ -63,7 +63,7 @@ enum MetricsFile {
             ),
             Metric(
                 name: "sluice_requests",
-                help: "HTTP requests spent on windows loaded by the last run.",
+                help: "HTTP requests the last run spent on windows, loaded or not.",
                 samples: perExport { "\($0.requests)" }
             ),
         ]

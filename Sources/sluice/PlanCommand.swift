@@ -42,10 +42,11 @@ enum PlanOutput {
         format: Format
     ) async throws {
         let setup = JobSetup()
+        let job = try setup.job(at: path, connection)
         let run = JobRun(
-            job: try setup.job(at: path, connection),
+            job: job,
             installed: installedSinks,
-            options: try selection.runOptions(),
+            options: try selection.runOptions(for: job),
             credential: connection.credentialIfNeeded(setup.environment)
         )
         let plans: [ExportPlan]
@@ -58,8 +59,8 @@ enum PlanOutput {
         case .json:
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            Swift.print(String(decoding: try encoder.encode(plans), as: UTF8.self))
-        case .table: for plan in plans { Swift.print(text(plan), terminator: "") }
+            Terminal.write(String(decoding: try encoder.encode(plans), as: UTF8.self) + "\n")
+        case .table: for plan in plans { Terminal.write(text(plan)) }
         }
     }
 

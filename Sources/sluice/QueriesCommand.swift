@@ -12,8 +12,8 @@ struct QueriesCommand: ParsableCommand {
             Rows land nowhere but on standard output, and nothing is resumed or checked; `sluice export` does that.
 
             Example:
-              sluice queries execute --ds-id AW --ds-accounts 123 --fields Date,Cost --start-date yesterday \\
-                  --end-date yesterday
+              sluice queries execute --ds-id AW --ds-accounts 123 --fields Date,Cost \\
+                  --start-date yesterday --end-date yesterday
             """,
         subcommands: [Execute.self, Status.self, Results.self]
     )
@@ -25,8 +25,8 @@ struct QueriesCommand: ParsableCommand {
                 Dates are sent as they are written: the API understands 2024-01-31, yesterday, 7 days ago and the like.
 
                 Examples:
-                  sluice queries execute --ds-id AW --ds-accounts 123 --fields Date,Cost --start-date 2024-01-01 \\
-                      --end-date 2024-01-31 --output csv
+                  sluice queries execute --ds-id AW --ds-accounts 123 --fields Date,Cost \\
+                      --start-date 2024-01-01 --end-date 2024-01-31 --output csv
                   sluice queries execute --query query.json --no-wait
                 """
         )
@@ -187,7 +187,8 @@ extension QueryOptions {
         for (name, text, _) in members {
             if let text { query[name] = .string(text) }
         }
-        for (name, number) in [("max_rows", maxRows), ("cache_minutes", cacheMinutes)] {
+        for (name, elements, _) in lists { query[name] = .array(elements.map(JSONValue.string)) }
+        for (name, number) in [("max_rows", maxRows), ("max_columns", maxColumns), ("cache_minutes", cacheMinutes)] {
             if let number { query[name] = .number(JSONNumber(number)) }
         }
         var settings = query["settings"]?.objectValue ?? JSONObject()

@@ -16,6 +16,9 @@ struct QueryOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Login whose access is used.", valueName: "username"))
     var dsUser: String?
 
+    @Option(help: ArgumentHelp("Logins whose access is used, separated by commas.", valueName: "usernames"))
+    var dsUsers: String?
+
     @Option(help: ArgumentHelp("Fields, separated by commas.", valueName: "ids"))
     var fields: String?
 
@@ -28,14 +31,34 @@ struct QueryOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A range by name, such as last_30_days, instead of the two dates.", valueName: "name"))
     var dateRangeType: String?
 
+    @Option(
+        help: ArgumentHelp("Compare with prev_range, prev_year, prev_year_weekday or custom.", valueName: "name")
+    )
+    var compareType: String?
+
+    @Option(help: ArgumentHelp("Show perc_change, abs_change or value.", valueName: "name"))
+    var compareShow: String?
+
+    @Option(help: ArgumentHelp("First day to compare with, where that is custom.", valueName: "date"))
+    var compareStartDate: String?
+
+    @Option(help: ArgumentHelp("Last day to compare with.", valueName: "date"))
+    var compareEndDate: String?
+
     @Option(help: ArgumentHelp("Filter, such as 'Impressions > 0'.", valueName: "expression"))
     var filter: String?
 
     @Option(help: ArgumentHelp("Order, such as 'Date asc'.", valueName: "columns"))
     var orderRows: String?
 
+    @Option(help: ArgumentHelp("Order of the columns a field is split into.", valueName: "columns"))
+    var orderColumns: String?
+
     @Option(help: ArgumentHelp("Most rows the query may return.", valueName: "n"))
     var maxRows: Int?
+
+    @Option(help: ArgumentHelp("Most columns a field may be split into.", valueName: "n"))
+    var maxColumns: Int?
 
     @Option(help: ArgumentHelp("Oldest cached result that will do.", valueName: "n"))
     var cacheMinutes: Int?
@@ -56,13 +79,28 @@ struct QueryOptions: ParsableArguments {
     var members: [(name: String, text: String?, flag: String)] {
         [
             ("ds_id", dsID, "--ds-id"), ("ds_accounts", dsAccounts, "--ds-accounts"),
-            ("ds_segments", dsSegments, "--ds-segments"), ("ds_user", dsUser, "--ds-user"),
-            ("fields", fields, "--fields"), ("start_date", startDate, "--start-date"),
+            ("ds_user", dsUser, "--ds-user"), ("start_date", startDate, "--start-date"),
             ("end_date", endDate, "--end-date"), ("date_range_type", dateRangeType, "--date-range-type"),
-            ("filter", filter, "--filter"), ("order_rows", orderRows, "--order-rows"),
+            ("compare_type", compareType, "--compare-type"), ("compare_show", compareShow, "--compare-show"),
+            ("compare_start_date", compareStartDate, "--compare-start-date"),
+            ("compare_end_date", compareEndDate, "--compare-end-date"), ("filter", filter, "--filter"),
+            ("order_rows", orderRows, "--order-rows"), ("order_columns", orderColumns, "--order-columns"),
             ("max_rows", maxRows.map(String.init), "--max-rows"),
+            ("max_columns", maxColumns.map(String.init), "--max-columns"),
             ("cache_minutes", cacheMinutes.map(String.init), "--cache-minutes"),
         ]
+    }
+
+    /// The members of the query that are lists and have a flag; a text with commas would be bound to fewer characters.
+    var lists: [(name: String, elements: [String], flag: String)] {
+        [
+            ("ds_segments", dsSegments, "--ds-segments"), ("ds_users", dsUsers, "--ds-users"),
+            ("fields", fields, "--fields"),
+        ].compactMap { name, text, flag in
+            text.map { text in
+                (name, text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }, flag)
+            }
+        }
     }
 
     /// Adds the query to `flags`, the file first so that flags win.
@@ -71,6 +109,7 @@ struct QueryOptions: ParsableArguments {
         for (name, text, flag) in members {
             if let text { flags.setQuery(name, text, flag: flag) }
         }
+        for (name, elements, flag) in lists { flags.setQuery(name, elements, flag: flag) }
         for setting in setting { flags.addSetting(setting, flag: "--setting") }
     }
 
@@ -79,7 +118,13 @@ struct QueryOptions: ParsableArguments {
             path == "-"
             ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: path)
         guard let data, let text = String(data: data, encoding: .utf8) else {
-            throw CommandFailure(.usage, "--query: the file \(path) cannot be read as UTF-8 text")
+            let isThere = path == "-" || FileManager.default.fileExists(atPath: path)
+            throw CommandFailure(
+                .usage,
+                isThere
+                    ? "--query: \(path) cannot be read as UTF-8 text"
+                    : "--query: there is no file \(path); check the path"
+            )
         }
         return text
     }

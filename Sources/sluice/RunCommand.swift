@@ -10,7 +10,8 @@ struct RunCommand: AsyncParsableCommand {
         discussion: """
             Example:
               sluice run nightly.yaml --summary summary.json
-              sluice run nightly.yaml --export google_ads --start-date 2024-01-01 --end-date 2024-01-31 --reload=all
+              sluice run nightly.yaml --export google_ads --start-date 2024-01-01 \\
+                  --end-date 2024-01-31 --reload=all
             """
     )
 
@@ -40,7 +41,7 @@ struct RunCommand: AsyncParsableCommand {
         }
         let setup = JobSetup()
         let job = try setup.job(at: path, connection)
-        var options = try selection.runOptions()
+        var options = try selection.runOptions(for: job)
         options.waits = wait
         options.maxMinutes = maxMinutes
         let run = JobRun(
@@ -80,7 +81,8 @@ struct SelectionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only part I of N of the windows, for several machines.", valueName: "I/N"))
     var shard: String?
 
-    func runOptions() throws -> RunOptions {
+    /// What was asked of a run of `job`, in whose time zone relative days are meant.
+    func runOptions(for job: Job) throws -> RunOptions {
         var options = RunOptions()
         options.exports = exports
         options.allowShrink = allowShrink
@@ -99,13 +101,12 @@ struct SelectionOptions: ParsableArguments {
             }
             options.plan.shard = part
         }
-        options.plan.chosen = try chosenDays()
+        options.plan.chosen = try chosenDays(today: Day(.now, in: job.timeZone))
         return options
     }
 
-    private func chosenDays() throws -> DateRange? {
+    private func chosenDays(today: Day) throws -> DateRange? {
         guard startDate != nil || endDate != nil else { return nil }
-        let today = Timestamp.now.day
         func day(_ text: String?, _ flag: String, or other: Day) throws -> Day {
             guard let text else { return other }
             guard let day = RelativeDate(text)?.day(today: today) else {

@@ -18,9 +18,11 @@ struct SandboxCommand: AsyncParsableCommand {
 
             Example:
               sluice sandbox --port 8080 --latency 200ms --fail 429:0.05 --fail cut@page:2x
-              SUPERMETRICS_BASE_URL=http://127.0.0.1:8080 SUPERMETRICS_API_KEY=... sluice run nightly.yaml
+              SUPERMETRICS_BASE_URL=http://127.0.0.1:8080 SUPERMETRICS_API_KEY=... \\
+                  sluice run nightly.yaml
 
-              sluice sandbox --transfers 3 --backfill-day-time 50ms --backfill-day fail@0.02:1x --fail reset@create:0.1
+              sluice sandbox --transfers 3 --backfill-day-time 50ms \\
+                  --backfill-day fail@0.02:1x --fail reset@create:0.1
             """
     )
 

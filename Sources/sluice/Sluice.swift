@@ -1,5 +1,7 @@
 import ArgumentParser
+import Conversion
 import Foundation
+import Jobs
 
 /// The command `sluice`.
 @main struct Sluice: AsyncParsableCommand {
@@ -34,15 +36,18 @@ import Foundation
     static let version = "0.1.0"
 
     static func main() async {
+        Terminal.fillStandardStreams()
         Memory.staysFlat()
         FaultInjection.install()
         do {
+            try checkCommandWords(CommandLine.arguments.dropFirst(), of: Sluice.self)
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
                 try command.run()
             }
+            if let reason = Terminal.lostOutput { throw CommandFailure(.destination, reason) }
         } catch let error as CommandFailure {
             Terminal.writeError("error: \(error.message)\n")
             Terminal.exit(error.exitCode)
@@ -50,12 +55,28 @@ import Foundation
             let code = exitCode(for: error)
             let text = fullMessage(for: error)
             if code == .success {
-                print(text)
+                Terminal.write(text + "\n")
             } else if !text.isEmpty {
                 Terminal.writeError(text + "\n")
             }
             // The parser's own code for a usage error is 64; sluice documents 2.
             Terminal.exit(code == .validationFailure ? 2 : code.rawValue)
         }
+    }
+
+    /// Refuses a word that stands where a command must and is none; the parser would name the flags after it.
+    private static func checkCommandWords(_ words: ArraySlice<String>, of command: any ParsableCommand.Type) throws {
+        let configuration = command.configuration
+        let subcommands = configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands)
+        guard !subcommands.isEmpty, let word = words.first, !word.hasPrefix("-"), word != "help" else { return }
+        guard let next = subcommands.first(where: { $0._commandName == word }) else {
+            let names = subcommands.map { $0._commandName }
+            let place = command == Sluice.self ? "sluice" : "sluice \(command._commandName)"
+            throw CommandFailure(
+                .usage,
+                "there is no command '\(place) \(word)'\(NearestName.hint(for: word, in: names, called: "commands"))"
+            )
+        }
+        try checkCommandWords(words.dropFirst(), of: next)
     }
 }

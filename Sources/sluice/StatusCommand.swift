@@ -51,8 +51,8 @@ struct StatusCommand: AsyncParsableCommand {
         case .json:
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(statuses), as: UTF8.self))
-        case .table: print(Self.text(statuses, now: .now), terminator: "")
+            Terminal.write(String(decoding: try encoder.encode(statuses), as: UTF8.self) + "\n")
+        case .table: Terminal.write(Self.text(statuses, now: .now))
         }
         guard statuses.allSatisfy({ $0.problem == nil }) else {
             throw ExitCode(FailureKind.destination.exitCode)

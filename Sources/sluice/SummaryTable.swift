@@ -9,7 +9,9 @@ enum SummaryTable {
             rightAligned: [1, 2, 3, 4, 5, 6, 7, 8]
         )
         for export in summary.exports {
-            let perWindow = export.done > 0 ? tenths(Double(export.requests) / Double(export.done)) : "-"
+            let loaded = export.windows.filter { $0.state == .done }
+            let perWindow =
+                loaded.isEmpty ? "-" : tenths(Double(loaded.reduce(0) { $0 + $1.requests }) / Double(loaded.count))
             table.rows.append([
                 export.name, "\(export.done)", "\(export.skipped)", "\(export.failed)", Figure.count(export.rows),
                 Figure.bytes(export.bytes), Figure.count(export.requests), perWindow, Figure.duration(export.seconds),
@@ -29,7 +31,8 @@ enum SummaryTable {
         var place = export.map { "\($0)" } ?? ""
         if !failure.windows.isEmpty {
             place += " " + failure.windows.prefix(3).joined(separator: ", ")
-            if failure.windows.count > 3 { place += " and \(failure.windows.count - 3) more windows" }
+            let others = failure.windows.count - 3
+            if others > 0 { place += " and \(others) more \(others == 1 ? "window" : "windows")" }
         }
         return "failed: " + (place.isEmpty ? "" : place + ": ") + failure.message
     }

@@ -161,7 +161,8 @@ struct ConnectorsCommand: ParsableCommand {
             abstract: "Creates a connector, which can be used at once.",
             discussion: """
                 Example:
-                  sluice connectors create --team 1 --title "Shop orders" --connector-identifier T3S70 --yes
+                  sluice connectors create --team 1 --title "Shop orders" \\
+                      --connector-identifier T3S70 --yes
                 """
         )
 

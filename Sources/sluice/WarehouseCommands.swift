@@ -64,7 +64,8 @@ struct TransfersCommand: ParsableCommand {
             abstract: "Lists runs of a transfer.",
             discussion: """
                 Example:
-                  sluice transfers runs 2 --team 1 --start-date 2024-01-01 --end-date 2024-01-31 --filter-issues-only
+                  sluice transfers runs 2 --team 1 --start-date 2024-01-01 \\
+                      --end-date 2024-01-31 --filter-issues-only
                 """
         )
 
@@ -159,7 +160,8 @@ struct ConnectionsCommand: ParsableCommand {
         abstract: "Data source connections, which transfers are built on.",
         discussion: """
             Example:
-              sluice connections create --team 1 --data-source-id ADM --destination-type SQL_BQ
+              sluice connections create --team 1 --data-source-id ADM \\
+                  --destination-type SQL_BQ
             """,
         subcommands: [Create.self]
     )
@@ -169,7 +171,8 @@ struct ConnectionsCommand: ParsableCommand {
             abstract: "Creates a data source connection.",
             discussion: """
                 Example:
-                  sluice connections create --team 1 --data-source-id ADM --destination-type SQL_BQ --yes
+                  sluice connections create --team 1 --data-source-id ADM \\
+                      --destination-type SQL_BQ --yes
                 """
         )
 

@@ -13,6 +13,8 @@ import Testing
         return try await body(folder.appendingPathComponent("run.journal").path)
     }
 
+    private static let owner = Journal.Owner(server: "https://dts-api.supermetrics.com", teamID: 1)
+
     private static func records() throws -> [JournalRecord] {
         let range = try #require(DayRange("2024-01-01..2024-01-31"))
         let failed = try #require(DayRange("2024-01-05"))
@@ -34,12 +36,12 @@ import Testing
         let records = try Self.records()
         try await Self.withPath { path in
             do {
-                let journal = try Journal(path: path, teamID: 1)
+                let journal = try Journal(path: path, owner: Self.owner)
                 #expect(journal.records == [])
                 for record in records { try await journal.append(record) }
             }
-            #expect(try Journal(path: path, teamID: 1).records == records)
-            #expect(try Journal.read(path: path, teamID: 1) == records)
+            #expect(try Journal(path: path, owner: Self.owner).records == records)
+            #expect(try Journal.read(path: path, owner: Self.owner) == records)
             let text = try String(contentsOfFile: path, encoding: .utf8)
             #expect(text.split(separator: "\n").count == records.count + 1)
             #expect(text.contains(#""days":"2024-01-01..2024-01-31""#))
@@ -51,7 +53,7 @@ import Testing
         let records = try Self.records()
         try await Self.withPath { path in
             do {
-                let journal = try Journal(path: path, teamID: 1)
+                let journal = try Journal(path: path, owner: Self.owner)
                 for record in records.prefix(2) { try await journal.append(record) }
             }
             let whole = try Data(contentsOf: URL(fileURLWithPath: path))
@@ -59,35 +61,38 @@ import Testing
                 whole.dropLast().lastIndex(of: UInt8(ascii: "\n")).map { whole.distance(from: 0, to: $0) } ?? 0
             for length in (lastLine + 1)..<whole.count {
                 try whole.prefix(length).write(to: URL(fileURLWithPath: path))
-                let journal = try Journal(path: path, teamID: 1)
+                let journal = try Journal(path: path, owner: Self.owner)
                 #expect(journal.records == Array(records.prefix(1)), "\(length) bytes")
                 try await journal.append(records[1])
-                #expect(try Journal.read(path: path, teamID: 1) == Array(records.prefix(2)), "\(length) bytes")
+                #expect(try Journal.read(path: path, owner: Self.owner) == Array(records.prefix(2)), "\(length) bytes")
             }
             // Torn within the first line, it is as good as new.
             try whole.prefix(10).write(to: URL(fileURLWithPath: path))
-            #expect(try Journal(path: path, teamID: 1).records == [])
-            #expect(try Journal.read(path: path, teamID: 1) == [])
+            #expect(try Journal(path: path, owner: Self.owner).records == [])
+            #expect(try Journal.read(path: path, owner: Self.owner) == [])
         }
     }
 
     @Test func isHeldByOneRun() async throws {
         try await Self.withPath { path in
-            let journal = try Journal(path: path, teamID: 1)
-            #expect(throws: JournalError.locked(path: path)) { try Journal(path: path, teamID: 1) }
+            let journal = try Journal(path: path, owner: Self.owner)
+            #expect(throws: JournalError.locked(path: path)) { try Journal(path: path, owner: Self.owner) }
             #expect(journal.records.isEmpty)
         }
     }
 
     @Test(arguments: [
-        "hello\n", "{}\n", #"{"kind":"backfill journal","team_id":1,"version":2}"# + "\n",
-        #"{"kind":"backfill journal","team_id":7,"version":1}"# + "\n",
-        #"{"kind":"backfill journal","team_id":1,"version":1}"# + "\n{\"kind\":\"unheard of\"}\n",
+        "hello\n", "{}\n",
+        #"{"kind":"backfill journal","server":"http://127.0.0.1:8080","team_id":1,"version":1}"# + "\n",
+        #"{"kind":"backfill journal","server":"https://dts-api.supermetrics.com","team_id":1,"version":2}"# + "\n",
+        #"{"kind":"backfill journal","server":"https://dts-api.supermetrics.com","team_id":7,"version":1}"# + "\n",
+        #"{"kind":"backfill journal","server":"https://dts-api.supermetrics.com","team_id":1,"version":1}"#
+            + "\n{\"kind\":\"unheard of\"}\n",
     ])
     func refusesOtherFiles(_ text: String) async throws {
         try await Self.withPath { path in
             try Data(text.utf8).write(to: URL(fileURLWithPath: path))
-            let error = #expect(throws: JournalError.self) { try Journal(path: path, teamID: 1) }
+            let error = #expect(throws: JournalError.self) { try Journal(path: path, owner: Self.owner) }
             if case .unreadable = error {} else { Issue.record("\(String(describing: error))") }
             #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data(text.utf8))
         }
@@ -95,7 +100,9 @@ import Testing
 
     @Test func saysWhereItCannotBe() async throws {
         try await Self.withPath { path in
-            let error = #expect(throws: JournalError.self) { try Journal(path: path + "/none/run.journal", teamID: 1) }
+            let error = #expect(throws: JournalError.self) {
+                try Journal(path: path + "/none/run.journal", owner: Self.owner)
+            }
             let text = try #require(error).description
             #expect(text.contains("--journal"))
         }

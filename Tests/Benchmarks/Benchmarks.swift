@@ -8,7 +8,7 @@ import Glibc
 @main struct Benchmarks {
     /// The groups of measurements.
     enum Group: String, CaseIterable {
-        case codecs, stages, gzip, ndjson, memory, windows, postgres
+        case codecs, stages, gzip, ndjson, memory, windows, postgres, backfills
     }
 
     static func main() async {
@@ -46,6 +46,7 @@ import Glibc
         case .memory: try await MemoryBenchmarks(setting: setting).run(&report)
         case .windows: try await WindowBenchmarks(setting: setting).run(&report)
         case .postgres: try await PostgresBenchmarks(setting: setting).run(&report)
+        case .backfills: try await BackfillBenchmarks(setting: setting).run(&report)
         }
     }
 }

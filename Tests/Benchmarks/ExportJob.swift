@@ -14,6 +14,8 @@ struct ExportJob {
     var window = "week"
     var fields = SampleRows.columns.map(\.id)
     var account = "123-456-7890"
+    /// With so many accounts, each has windows of its own; nil for one account in common windows.
+    var accounts: Int?
     var apiKey = "benchmark"
     /// The last day; nil for that of the last week.
     var endDate: String?
@@ -38,6 +40,11 @@ struct ExportJob {
         return usage
     }
 
+    private var accountList: String {
+        let list = accounts.map { count in (0..<count).map { "\(account)\($0)" } } ?? [account]
+        return list.map { "\"\($0)\"" }.joined(separator: ", ")
+    }
+
     private var yaml: String {
         """
         name: benchmark
@@ -46,11 +53,11 @@ struct ExportJob {
           - name: rows
             query:
               ds_id: AW
-              ds_accounts: ["\(account)"]
+              ds_accounts: [\(accountList)]
               fields: [\(fields.joined(separator: ", "))]
               start_date: 2024-01-01
               end_date: \(endDate ?? Self.day(weeks * 7 - 1))
-            window: {size: \(window)}
+            window: {size: \(window), per_account: \(accounts != nil)}
             into:
               - \(into)
 

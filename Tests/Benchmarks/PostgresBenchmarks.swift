@@ -10,6 +10,7 @@ struct PostgresBenchmarks {
     private static let weeks = 20
     private static let rowsPerWindow = 99_991
     private static let rows = Double(weeks * rowsPerWindow)
+    private static let keysPerWindow = 97_777
 
     func run(_ report: inout Report) async throws {
         let server = try await PostgresServer.start(settings: [
@@ -30,6 +31,10 @@ struct PostgresBenchmarks {
                     }
                     try await memory(baseURL, folder, database, &report)
                 }
+            }
+            // A window whose rows are all different, or they would have the same key.
+            try await RowServer.with(rows: Self.keysPerWindow) { baseURL, _ in
+                try await server.withDatabase { database in try await merge(baseURL, folder, database, &report) }
             }
         }
         try await server.remove()
@@ -82,6 +87,72 @@ struct PostgresBenchmarks {
         report.line("  the row server's share", "\((share * 100).fixed(0)) % of one core while sluice ran")
     }
 
+    /// What the key of `merge` and its index cost, with keys that are all new.
+    ///
+    /// Every window is one of another account, which is part of the key.
+    private func merge(
+        _ baseURL: String,
+        _ folder: String,
+        _ database: PostgresDatabase,
+        _ report: inout Report
+    ) async throws {
+        let rows = Double(Self.weeks * Self.keysPerWindow)
+        report.section(
+            "PostgreSQL, mode merge, 1 connection: \(Int(rows)) rows of new keys in \(Self.weeks) windows over HTTP into a"
+                + " new table, both indexes included; median of \(setting.rounds) in turns; load \(Machine.load)"
+        )
+        func contest(_ mode: String) -> Contest {
+            let into = "postgres: {url: \"\(database.url)\", table: public.spend, mode: \(mode)}"
+            var job = ExportJob(baseURL: baseURL, folder: folder, into: into, weeks: 1)
+            job.accounts = Self.weeks
+            return Contest(
+                setting: setting,
+                database: database,
+                folder: folder,
+                connections: 1,
+                job: job,
+                hasKey: mode == "merge"
+            )
+        }
+        let (merge, replace) = (contest("merge"), contest("replace_window"))
+        try await merge.prepare()
+        var processor = [0.0, 0.0]
+        let timings = try await inTurns(
+            setting.rounds,
+            [
+                {
+                    let usage = try await merge.export()
+                    processor[0] += usage.processorSeconds
+                    return usage.seconds
+                },
+                {
+                    let usage = try await replace.export()
+                    processor[1] += usage.processorSeconds
+                    return usage.seconds
+                }, { try await merge.copy(.binary) },
+            ]
+        )
+        for (index, name) in ["sluice run, merge", "sluice run, replace_window"].enumerated() {
+            let (wall, cpu) = (timings[index].median, processor[index] / Double(setting.rounds))
+            report.line(
+                name,
+                "\(wall.fixed(2)) s wall, \(cpu.fixed(2)) s CPU, \((rows / wall / 1e6).fixed(2)) M rows/s"
+            )
+        }
+        let psql = timings[2].median
+        report.line("psql \\copy, binary, with the key's index", "\(psql.fixed(2)) s wall")
+        report.line(
+            "  merge : replace_window",
+            (timings[0].median / timings[1].median).fixed(2) + " times the wall time"
+        )
+        report.line(
+            "  merge : psql, binary",
+            (timings[0].median / psql).fixed(2) + " times the wall time of psql alone"
+        )
+        let perRow = (processor[0] - processor[1]) / Double(setting.rounds) / rows * 1e9
+        report.line("  keys, on the client", "\(perRow.fixed(0)) ns CPU per row")
+    }
+
     private func memory(
         _ baseURL: String,
         _ folder: String,
@@ -115,6 +186,8 @@ private struct Contest {
     var folder: String
     var connections: Int
     var job: ExportJob
+    /// Whether rows have a key with an index, as in `merge`.
+    var hasKey = false
 
     static let reset = """
         SET client_min_messages = warning;
@@ -125,7 +198,7 @@ private struct Contest {
     func prepare() async throws {
         _ = try await export()
         let indexes = try await database.query("SELECT indexdef FROM pg_indexes WHERE tablename = 'spend'")
-        guard indexes.split(separator: "\n").count == 1, indexes.contains("(_sluice_window)") else {
+        guard indexes.split(separator: "\n").count == (hasKey ? 2 : 1), indexes.contains("(_sluice_window)") else {
             throw BenchmarkError("the table has other indexes than psql will be asked for: \(indexes)")
         }
         for part in 0..<connections {
@@ -147,7 +220,8 @@ private struct Contest {
 
     /// The seconds that `psql` takes for the same rows from files and the index.
     func copy(_ format: Format) async throws -> Double {
-        try await database.query(Self.reset + "CREATE TABLE copied (LIKE model)")
+        let keyIndex = hasKey ? "; CREATE UNIQUE INDEX ON copied (_sluice_key)" : ""
+        try await database.query(Self.reset + "CREATE TABLE copied (LIKE model)" + keyIndex)
         let start = ContinuousClock.now
         let children = try (0..<connections).map { part in
             try psql("\\copy copied FROM '\(path(format, part))' WITH (FORMAT \(format.rawValue))")

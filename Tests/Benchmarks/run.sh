@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Measures sluice: each figure beside what it is compared with, taken in turns. Installs pigz if it is missing, and says so.
 #
-#   bash Tests/Benchmarks/run.sh [--gate] [NAME ...]      names: codecs stages gzip ndjson memory windows postgres; default: all
+#   bash Tests/Benchmarks/run.sh [--gate] [NAME ...]
+#
+# Names: codecs stages gzip ndjson memory windows postgres backfills; default: all.
 #
 # --gate fails where a ratio of one run is far beyond its goal. Absolute figures never fail: they are the machine's.
 # BENCHMARK_ROUNDS (5) says how often each thing is measured, BENCHMARK_FOLDER where outputs are written.
@@ -29,7 +31,7 @@ names=()
 for argument in "$@"; do
     if [ "$argument" = --gate ]; then gate=(--gate); else names+=("$argument"); fi
 done
-[ ${#names[@]} -gt 0 ] || names=(codecs stages gzip ndjson memory windows postgres)
+[ ${#names[@]} -gt 0 ] || names=(codecs stages gzip ndjson memory windows postgres backfills)
 
 echo "==> release build"
 swift build -c release --product sluice

@@ -250,6 +250,36 @@ import Testing
         }
     }
 
+    @Test func everyParameterOfAQueryHasItsFlag() async throws {
+        let texts = [
+            "ds_id": "AW", "ds_accounts": "1,2", "ds_user": "a@example.com", "start_date": "2024-01-01",
+            "end_date": "yesterday", "date_range_type": "custom", "compare_type": "custom", "compare_show": "value",
+            "compare_start_date": "2023-01-01", "compare_end_date": "2023-01-31", "filter": "Cost > 1",
+            "order_rows": "Cost desc", "order_columns": "Device asc",
+        ]
+        let lists = ["fields": ["Date", "Cost"], "ds_segments": ["s", "t"], "ds_users": ["a", "b"]]
+        let numbers = ["max_rows": 5, "max_columns": 6, "cache_minutes": 7]
+        let values = texts.merging(lists.mapValues { $0.joined(separator: ", ") }) { $1 }
+            .merging(numbers.mapValues(String.init)) { $1 }
+        let flags = values.sorted { $0.key < $1.key }.flatMap { name, value in
+            ["--" + name.replacing("_", with: "-"), value]
+        }
+        try await withWorld { world in
+            let outcome = try await world.run(
+                ["queries", "execute", "--dry-run", "--setting", "avoid_sampling=true"] + flags
+            )
+            let body = try #require(outcome.text.range(of: "\n{")).lowerBound
+            let query = try #require(
+                JSONSerialization.jsonObject(with: Data(outcome.text[body...].utf8)) as? [String: Any]
+            )
+            #expect(texts.allSatisfy { query[$0] as? String == $1 }, "\(query)")
+            #expect(lists.allSatisfy { query[$0] as? [String] == $1 }, "\(query)")
+            #expect(numbers.allSatisfy { query[$0] as? Int == $1 }, "\(query)")
+            #expect((query["settings"] as? [String: Bool])?["avoid_sampling"] == true)
+            #expect(world.sandbox.requests.isEmpty)
+        }
+    }
+
     @Test func aDryRunShowsTheRequestAndSendsNothing() async throws {
         try await withWorld { world in
             let commands: [([String], String)] = [
@@ -258,6 +288,10 @@ import Testing
                 (["login-links", "create", "--ds-id", "AW"], "POST /ds/login/link"),
                 (["logins", "revoke", "dsl_1"], "DELETE /ds/login/dsl_1"),
                 (["backfill", "cancel", "7"], "PATCH /teams/1/backfills/7"),
+                (
+                    ["backfill", "create", "--transfer", "2", "--from", "2024-01-01", "--to", "2024-01-31"],
+                    "POST /teams/1/transfers/2/backfills"
+                ),
                 (["connectors", "create", "--title", "T"], "POST /v1/teams/1/connector_builder/connectors"),
                 (
                     ["connections", "create", "--data-source-id", "AW", "--destination-type", "SQL_BQ"],
@@ -353,11 +387,13 @@ import Testing
     @Test func everyHelpShowsAnExample() async throws {
         try await withWorld { world in
             let groups = [
+                "demo": [], "export": [], "run": [], "plan": [], "check": [], "status": [], "sandbox": [],
                 "queries": ["execute", "status", "results"], "accounts": ["list"], "fields": ["list"],
                 "segments": ["list"], "logins": ["list", "get", "accounts", "revoke"],
                 "login-links": ["create", "get", "list", "update", "close"], "data-sources": ["get"],
                 "teams": ["get", "users"], "connectors": ["list", "get", "create"], "connections": ["create"],
-                "transfers": ["list", "get", "runs", "run"], "backfill": ["create", "get", "latest", "list", "cancel"],
+                "transfers": ["list", "get", "runs", "run"],
+                "backfill": ["run", "create", "get", "latest", "list", "cancel", "watch"],
             ]
             for (group, commands) in groups.sorted(by: { $0.key < $1.key }) {
                 for words in [[group]] + commands.map({ [group, $0] }) {
@@ -365,6 +401,10 @@ import Testing
                     #expect(help.exitCode == 0)
                     #expect(help.text.contains("Example"), "\(words)")
                     #expect(help.text.contains("  sluice \(words.joined(separator: " "))"), "\(words)")
+                    // What is copied from there must run: no line is broken by the width of the page.
+                    let examples = help.text.split(separator: "\n", omittingEmptySubsequences: false)
+                        .drop { !$0.hasPrefix("Example") }.dropFirst().prefix { !$0.hasPrefix("USAGE") }
+                    #expect(examples.allSatisfy { $0.isEmpty || $0.hasPrefix("  ") }, "\(words): \(examples)")
                 }
             }
         }

@@ -141,6 +141,22 @@ import Testing
         }
     }
 
+    @Test(arguments: ["text", "json"]) func everyLineOfTheLogNamesItsRun(_ format: String) async throws {
+        try await withWorld { world in
+            let arguments = [
+                "run", "job.yaml", "--log-level", "debug", "--log-format", format, "--summary", "run.json",
+            ]
+            try world.folder.write(JobText().yaml, to: "job.yaml")
+            let lines = try await world.run(arguments).errors.split(separator: "\n")
+            let summary = try JSONSerialization.jsonObject(with: Data(try world.folder.bytes("run.json")))
+            let id = try #require((summary as? [String: Any])?["run_id"] as? String)
+            #expect(lines.count > 4)
+            #expect(lines.allSatisfy { $0.contains(format == "text" ? " run_id=\(id)" : #""run_id":"\#(id)""#) })
+            let checkpoint = "out/window=2024-01-01..2024-01-07/_checkpoint.json"
+            #expect(try world.folder.text(checkpoint).contains(id))
+        }
+    }
+
     @Test func quietAndLoudLogs() async throws {
         try await withWorld { world in
             let quiet = try await world.run(JobText(), "--log-level", "error")

@@ -262,6 +262,28 @@ import Testing
         }
     }
 
+    /// What a server for trials has loaded, production has not: ids are the same on both.
+    @Test func aJournalOfAnotherServerIsRefused() async throws {
+        let command = Self.flags(from: "2024-01-01", to: "2024-01-20")
+        try await withWorld(Self.options()) { production in
+            try await withWorld(Self.options()) { trial in
+                let tried = try await trial.run(command)
+                #expect(tried.exitCode == 0, "\(tried.everything)")
+                let journal = "backfill-1-101-2024-01-01..2024-01-20.journal"
+                try production.folder.write(trial.folder.text(journal), to: journal)
+                for extra in [[], ["--dry-run"]] {
+                    let run = try await production.run(command + extra)
+                    #expect(run.exitCode == 2, "\(run.everything)")
+                    #expect(run.errors.contains("about backfills at \(trial.sandbox.baseURL)"), "\(run.everything)")
+                }
+                #expect(production.sandbox.backfillHistory.creates.isEmpty)
+                let run = try await production.run(command + ["--journal", "production.journal"])
+                #expect(run.exitCode == 0, "\(run.everything)")
+                #expect(production.sandbox.backfillHistory.completions(ofTransfer: 101).count == 20)
+            }
+        }
+    }
+
     @Test func quotasAndKeysHaveTheirCodes() async throws {
         for (fault, code) in [("daily@create", 7), ("quota@create", 7), ("401", 3), ("403@create", 3)] {
             let options = Self.options { $0.faults = [try? Fault(parsing: fault)].compactMap(\.self) }

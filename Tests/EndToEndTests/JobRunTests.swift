@@ -152,6 +152,22 @@ import Testing
         }
     }
 
+    @Test(arguments: [("Pacific/Kiritimati", 14), ("Etc/GMT+12", -12)])
+    func aRelativeDayOfTheRunIsTheJobsOwn(_ zone: String, _ hours: Int) async throws {
+        try await withWorld { world in
+            var job = JobText.one { ($0.start, $0.end, $0.window) = ("5 days ago", "yesterday", "{size: day}") }
+            job.name = "e2e\ntime_zone: \(zone)"
+            func yesterday() -> String {
+                let there = Date().addingTimeInterval(Double(hours) * 3600 - 86_400)
+                return String(there.formatted(.iso8601).prefix(10))
+            }
+            let before = yesterday()
+            try await world.run(job, "--start-date", "yesterday", "--end-date", "yesterday")
+            let days = world.queriedDays
+            #expect(days == ["\(before)..\(before)"] || days == ["\(yesterday())..\(yesterday())"])
+        }
+    }
+
     @Test func anAddedAccountIsFetched() async throws {
         try await withWorld { world in
             var job = JobText.one {
@@ -250,6 +266,7 @@ import Testing
             let summary = try world.summary()
             #expect(summary.exitCode == 4)
             #expect(summary.exports.first?.failures.map(\.windows) == [["2024-01-15..2024-01-21"]])
+            #expect(summary.exports.first?.requests == world.sandbox.requests.count, "those in vain count too")
 
             world.sandbox.chooseFaults(nil)
             world.sandbox.clearRequests()

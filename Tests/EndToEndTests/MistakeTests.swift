@@ -119,7 +119,42 @@ import Testing
             exitCode: 2,
             says: ["3/2", "I/N"]
         ),
-        Mistake(name: "an unknown subcommand", arguments: ["expotr"], exitCode: 2, says: ["expotr"]),
+        Mistake(
+            name: "a place that is no file",
+            arguments: export(into: "s3://bucket/out.csv"),
+            exitCode: 2,
+            says: ["s3:// is not a file system"]
+        ),
+        Mistake(
+            name: "a command that is none",
+            arguments: ["exprot"] + export().dropFirst(),
+            exitCode: 2,
+            says: ["'sluice exprot'", "did you mean 'export'"]
+        ),
+        Mistake(
+            name: "a subcommand that is none",
+            arguments: ["backfill", "crate", "--team", "1"],
+            exitCode: 2,
+            says: ["'sluice backfill crate'", "did you mean 'create'"]
+        ),
+        Mistake(
+            name: "a key command that prints nothing",
+            arguments: export() + ["--api-key-command", "true"],
+            exitCode: 3,
+            says: ["--api-key-command", "printed nothing"]
+        ),
+        Mistake(
+            name: "no file with a query",
+            arguments: ["export", "--query", "nowhere.json", "--into", "out.csv"],
+            exitCode: 2,
+            says: ["there is no file nowhere.json"]
+        ),
+        Mistake(
+            name: "a summary in a file's folder",
+            arguments: export() + ["--summary", "plain.txt/summary.json"],
+            exitCode: 6,
+            says: ["--summary", "plain.txt/summary.json"]
+        ),
         Mistake(name: "an unknown flag", arguments: ["run", "job.yaml", "--relaod"], exitCode: 2, says: ["--relaod"]),
         Mistake(
             name: "no job file",
@@ -216,6 +251,11 @@ import Testing
             name: "an option no sink has",
             change: { $0.replacing("path: out/", with: "path: out/, delimeter: ';'") },
             says: ["job.yaml:13:", "delimeter", "did you mean 'delimiter'"]
+        ),
+        FileMistake(
+            name: "a level no gzip has",
+            change: { $0.replacing("path: out/", with: "path: out/, level: 10") },
+            says: ["job.yaml:13:34: csv: 'level'", "1 (fast) to 9", "10"]
         ),
         FileMistake(
             name: "a date that is none",

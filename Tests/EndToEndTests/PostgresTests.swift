@@ -101,6 +101,35 @@ import Testing
         }
     }
 
+    /// The kernel takes the connection and nobody answers on it.
+    @Test(.timeLimit(.minutes(1))) func anInterruptDoesNotWaitForASilentServer() async throws {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(listener) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                unsafe bind(listener, address, length) == 0 && listen(listener, 8) == 0
+                    && getsockname(listener, address, &length) == 0
+            }
+        }
+        try #require(isBound)
+        let url = "postgresql://x@127.0.0.1:\(UInt16(bigEndian: address.sin_port))/x?connect_timeout=3600"
+        try await withWorld(.small) { world in
+            try world.folder.write(JobText.one { $0.into = [Self.entry()] }.yaml, to: "job.yaml")
+            let running = try world.start(["run", "job.yaml"], environment: ["DATABASE_URL": url])
+            var arrival = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
+            while unsafe poll(&arrival, 1, 0) == 0 { try await Task.sleep(for: .milliseconds(5)) }
+            running.send(SIGINT)
+            let outcome = await running.outcome
+            world.note(outcome)
+            #expect(outcome.exitCode == 130, "\(outcome.everything)")
+            #expect(world.submissions.isEmpty)
+        }
+    }
+
     @Test func aChangedGridReplacesAllRowsInOneStep() async throws {
         try await Self.withWorlds { world, database, environment in
             try await world.run(.one { $0.into = [Self.entry()] }, environment: environment)

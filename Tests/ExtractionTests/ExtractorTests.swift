@@ -122,6 +122,7 @@ struct ExtractorTests {
         try await withFaults([Fault(.named(.failure), amount: .always)]) { world, _ in
             let error = await #expect(throws: SupermetricsError.self) { try await world.read() }
             #expect(error?.code == "QUERY_ERROR")
+            #expect(error?.requestID?.isEmpty == false, "although the status was 200")
             #expect(world.sent.all.count == 1)
         }
     }

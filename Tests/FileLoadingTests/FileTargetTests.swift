@@ -36,7 +36,7 @@ import Testing
         )
     }
 
-    @Test(arguments: ["", "a\0b", "/dev/null"])
+    @Test(arguments: ["", "a\0b", "/dev/null", "s3://bucket/out.csv", "file:///out.csv"])
     func aPathThatCannotBeAFileIsRefused(_ path: String) throws {
         let error = #expect(throws: SinkError.self) { try LineSink(path) }
         #expect(error?.code == .configuration && error?.description.contains("path") == true)

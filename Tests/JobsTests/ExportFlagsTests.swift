@@ -7,7 +7,7 @@ import Testing
         var flags = ExportFlags()
         flags.setQuery("ds_id", "AW", flag: "--ds-id")
         flags.setQuery("ds_accounts", "123,456", flag: "--ds-accounts")
-        flags.setQuery("fields", fields, flag: "--fields")
+        flags.setQuery("fields", fields.split(separator: ",").map(String.init), flag: "--fields")
         flags.setQuery("start_date", start, flag: "--start-date")
         flags.setQuery("end_date", "yesterday", flag: "--end-date")
         flags.addDestination("csv", [("path", "spend.csv.gz"), ("level", "6")], flag: "--into")
@@ -40,8 +40,9 @@ import Testing
         #expect(export.window.size == .all)
         #expect(
             JSONValue.object(export.query.object).description
-                == #"{"ds_id":"AW","ds_accounts":"123,456","fields":"Date,Cost,n,day","start_date":"2024-01-01","#
-                + #""end_date":"yesterday","max_rows":10,"settings":{"no_headers":true,"report_type":"a=b"}}"#
+                == #"{"ds_id":"AW","ds_accounts":"123,456","fields":["Date","Cost","n","day"],"#
+                + #""start_date":"2024-01-01","end_date":"yesterday","max_rows":10,"#
+                + #""settings":{"no_headers":true,"report_type":"a=b"}}"#
         )
         #expect(export.query.fieldIDs == ["Date", "Cost", "n", "day"])
         #expect(export.stages.map(\.name) == ["cast", "select"])

@@ -23,14 +23,19 @@ final class ScriptedRun: SinkRun {
     private let onWrite: @Sendable (Int) async -> Void
     /// Blocks after which `write` fails.
     private let patience: Int
+    /// Rows that `encode` has no form for, and whether it can tell which they are.
+    private let misfits: (rows: Set<Int>, areTold: Bool)
 
     init(
         _ failures: [Place: SinkError] = [:],
         patience: Int = 0,
+        misfits: Set<Int> = [],
+        tellsMisfits: Bool = true,
         onWrite: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.failures = failures
         self.patience = patience
+        self.misfits = (misfits, tellsMisfits)
         self.onWrite = onWrite
     }
 
@@ -69,7 +74,17 @@ final class ScriptedRun: SinkRun {
 
         func encode(_ batch: Batch) throws(SinkError) -> Block {
             if let failure = run.failures[.encode], batch.firstRow >= run.patience { throw failure }
+            guard places(in: batch).isEmpty else { throw SinkError(.value, "no form for a row") }
             return Block(bytes: [UInt8(batch.firstRow & 0xFF)], rowCount: batch.rowCount, plainCount: batch.firstRow)
+        }
+
+        func misfits(in batch: Batch) -> [Misfit] {
+            guard run.misfits.areTold else { return [] }
+            return places(in: batch).map { Misfit(place: $0, column: "cost", reason: "too long") }
+        }
+
+        private func places(in batch: Batch) -> [Int] {
+            (0..<batch.rowCount).filter { run.misfits.rows.contains(batch.rowNumber(at: $0)) }
         }
 
         func quarantine(_ rejects: Rejects) async throws(SinkError) {

@@ -21,7 +21,7 @@ struct FanOutTests {
             bodies += 1
             var source = Rows(rows)
             _ = try await Pump(
-                process: { _, _, _ in },
+                process: { $3(&$0, &$1) },
                 lanes: lanes,
                 slots: BatchSlots(0),
                 recycle: { _ in },

@@ -135,13 +135,14 @@ struct HostileCorpusTests {
             _ = try await run.load(Load(window: window, schema: pipeline.output)) { session in
                 let lane = Lane(session)
                 let pump = Pump(
-                    process: { batch, rejects, number in
+                    process: { batch, rejects, number, land in
                         try await pipeline.process(
                             &batch,
                             rejecting: &rejects,
                             number: number,
                             wait: { _ in },
-                            pass: { _ in }
+                            pass: { _ in },
+                            land: land
                         )
                     },
                     lanes: [lane],

@@ -1,5 +1,4 @@
 import PipelineCore
-import PipelineTesting
 import Synchronization
 import Testing
 
@@ -24,7 +23,10 @@ struct PumpTests {
         wrote: @escaping @Sendable (Int) -> Void = { _ in }
     ) -> Pump {
         Pump(
-            process: { batch, rejects, _ in try process(&batch, &rejects) },
+            process: { batch, rejects, _, land in
+                try process(&batch, &rejects)
+                land(&batch, &rejects)
+            },
             lanes: lanes,
             badRows: badRows,
             slots: slots,
@@ -205,6 +207,55 @@ struct PumpTests {
         }
     }
 
+    /// Batches of `size` rows.
+    private func batches(_ count: Int, of size: Int) -> [(batch: Batch, rejects: Rejects)] {
+        (0..<count).map { index in
+            (Batch(schema: Schema([]), bytes: [], cells: [], rowCount: size, firstRow: index * size), Rejects())
+        }
+    }
+
+    @Test("A row that one destination has no form for is a bad row in all of them, in row order with the others")
+    func misfits() async throws {
+        let (narrow, narrower, wide) = (
+            ScriptedRun(misfits: [3, 4, 17]), ScriptedRun(misfits: [4, 5, 39]), ScriptedRun()
+        )
+        try await withLane(narrow) { first in
+            try await withLane(wide) { second in
+                try await withLane(narrower) { third in
+                    var rest = batches(4, of: 10)[...]
+                    let pumped = try await pump(
+                        [first, second, third],
+                        badRows: Pump.BadRows(areKept: true, origin: { ($0 / 10 + 1, "request") })
+                    ).run { rest.popFirst() }
+                    #expect(pumped.loaded == 35 && pumped.rejected == 5)
+                    #expect(pumped.firstReject?.row == 3)
+                    #expect([first, second, third].allSatisfy { $0.failure == nil })
+                }
+            }
+        }
+        for run in [narrow, narrower, wide] {
+            #expect(run.loads == [[0, 10, 20, 30]])
+            #expect(run.rejects.map(\.row) == [3, 4, 5, 17, 39])
+            #expect(run.rejects.map(\.page) == [1, 1, 1, 2, 4])
+            #expect(run.rejects.allSatisfy { $0.column == "cost" && $0.rule == "too long" && $0.stage == "load" })
+        }
+    }
+
+    @Test("A destination that refuses a value and cannot tell where it is fails alone")
+    func untoldMisfits() async throws {
+        let (narrow, wide) = (ScriptedRun(misfits: [7], tellsMisfits: false), ScriptedRun())
+        try await withLane(narrow) { first in
+            try await withLane(wide) { second in
+                var rest = batches(2, of: 10)[...]
+                let pumped = try await pump([first, second]).run { rest.popFirst() }
+                #expect(pumped.loaded == 20 && pumped.rejected == 0)
+                #expect(first.failure as? SinkError == SinkError(.value, "no form for a row"))
+                #expect(second.failure == nil)
+            }
+        }
+        #expect(wide.loads == [[0, 10]] && wide.rejects.isEmpty)
+    }
+
     @Test("Cancellation ends it, and nothing is left running")
     func cancellation() async throws {
         let pool = BatchSlots(2)
@@ -226,68 +277,5 @@ struct PumpTests {
         let result = await task.result
         #expect(throws: CancellationError.self) { try result.get() }
         #expect(pool.left == 2)
-    }
-
-    @Test("Rows that a sink has no form for are rejected, and land in none of the sinks")
-    func misfits() async throws {
-        /// Takes no row whose number is a multiple of its divisor.
-        struct Picky: LoadSession {
-            let divisor: Int
-            let written: Mutexed
-            final class Mutexed: Sendable {
-                let rows = Mutex<[Int]>([])
-                let rejects = Mutex<[Reject]>([])
-            }
-            func misfits(in batch: Batch) -> [Misfit] {
-                (0..<batch.rowCount).filter { batch.rowNumber(at: $0).isMultiple(of: divisor) }
-                    .map { Misfit(place: $0, column: 0, rule: "a multiple of \(divisor)") }
-            }
-            func encode(_ batch: Batch) throws(SinkError) -> Block {
-                guard misfits(in: batch).isEmpty else { throw SinkError(.value, "no") }
-                return Block(
-                    bytes: (0..<batch.rowCount).map { UInt8(batch.rowNumber(at: $0)) },
-                    rowCount: batch.rowCount,
-                    plainCount: 0
-                )
-            }
-            func write(_ block: Block) async throws(SinkError) {
-                written.rows.withLock { $0 += block.bytes.map { Int($0) } }
-            }
-            func quarantine(_ rejects: Rejects) async throws(SinkError) {
-                written.rejects.withLock { $0 += rejects.rows }
-            }
-        }
-        let schema = Schema([Column(name: "it", type: .text)])
-        let sessions = [2, 3].map { Picky(divisor: $0, written: Picky.Mutexed()) }
-        for areKept in [true, false] {
-            for session in sessions {
-                session.written.rows.withLock { $0 = [] }
-                session.written.rejects.withLock { $0 = [] }
-            }
-            var starts = [0, 5, 10].makeIterator()
-            let lanes = sessions.map { Lane($0) }
-            let running = pump(lanes, badRows: Pump.BadRows(areKept: areKept))
-            func next() -> (batch: Batch, rejects: Rejects)? {
-                starts.next().map { start in
-                    var batch = Batch(schema, rows: (start..<start + 5).map { ["v\($0)"] }, firstRow: start)
-                    batch.rowNumbers = Array(start..<start + 5)
-                    return (batch, Rejects())
-                }
-            }
-            guard areKept else {
-                await #expect(throws: NoLaneLeft.self) { _ = try await running.run { next() } }
-                continue
-            }
-            let pumped = try await running.run { next() }
-            let gone = (0..<15).filter { $0.isMultiple(of: 2) || $0.isMultiple(of: 3) }
-            #expect(pumped.loaded == 15 - gone.count && pumped.rejected == gone.count)
-            for session in sessions {
-                #expect(session.written.rows.withLock { $0 } == (0..<15).filter { !gone.contains($0) })
-                let rejects = session.written.rejects.withLock { $0 }
-                #expect(rejects.map(\.row) == gone && rejects.allSatisfy { $0.stage == "load" && $0.column == "it" })
-                #expect(rejects[1].rule == "a multiple of 2" && rejects[2].rule == "a multiple of 3")
-                #expect(String(decoding: rejects[1].cells, as: UTF8.self) == #"{"it":"v2"}"#)
-            }
-        }
     }
 }

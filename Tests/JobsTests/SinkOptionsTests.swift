@@ -64,7 +64,7 @@ import Testing
         ("[{wide: {table: t, key: [[a]]}}]", ["each of 'key' must be a text, not a list"]),
         ("[{wide: {table: t, key: [a], grants: r}}]", ["'grants' must be a map, not 'r'"]),
         ("[{wide: {table: t, key: [a], grants: {}}}]", ["wide has no 'select'"]),
-        ("[{wide: {table: t, key: [a], port: 99999}}]", ["wide: a port is below 65536"]),
+        ("[{wide: {table: t, key: [a], port: 99999}}]", ["wide: 'port': a port is below 65536"]),
         (
             "[{wide: {table: t, key: [a], retries: 300, ratio: nan}}]",
             ["'retries' must be a whole number, not '300'", "'ratio' must be a number, not 'nan'"]

@@ -38,4 +38,15 @@ import Testing
         #expect(job.exports.first?.window.size == .all)
         #expect(job.exports.first?.window.isSizeChosen == false)
     }
+
+    @Test(arguments: [
+        ("2024-01-01", "2024-01-07", true), ("2024-01-01", "2024-01-08", false), ("2024-01-07", "today", false),
+        ("yesterday", "yesterday", false),
+    ])
+    func `Rows may be limited where one window is all there will ever be`(start: String, end: String, may: Bool) throws
+    {
+        let query = "{ds_id: AW, fields: [Date, Cost], start_date: \(start), end_date: \(end), max_rows: 5}"
+        let mistakes = JobFixtures.mistakes(JobFixtures.export("query: \(query)"))
+        #expect(mistakes.isEmpty == may, "\(mistakes)")
+    }
 }

@@ -109,8 +109,9 @@ struct TransferTests {
             let client = RawClient(sandbox: sandbox)
             let path = "/v1/teams/1/data-source-connections"
             var ids: Set<String> = []
-            for _ in 1...2 {
-                let made = try await client.post(#"{"data_source_id":"AW","destination_type":"SQL_BQ"}"#, to: path)
+            for source in ["AW", "AW", "ADM"] {
+                let body = #"{"data_source_id":"\#(source)","destination_type":"SQL_BQ"}"#
+                let made = try await client.post(body, to: path)
                 #expect(made.status == 201)
                 let id = try #require(made.object["connection_id"] as? String)
                 #expect(UUID(uuidString: id)?.uuidString == id)
@@ -119,7 +120,7 @@ struct TransferTests {
                 #expect(location.hasPrefix(sandbox.baseURL + path + "/") && !location.hasSuffix(id.lowercased()))
                 ids.insert(id)
             }
-            #expect(ids.count == 2)
+            #expect(ids.count == 3)
             for (body, status) in [
                 (#"{"destination_type":"SQL_BQ"}"#, 400),
                 (#"{"data_source_id":"aw","destination_type":"SQL_BQ"}"#, 400),

@@ -66,6 +66,7 @@ struct ErrorTests {
                 message: "expired"
             ),
             Shape(body: #"{"error":"something went wrong"}"#, message: "something went wrong"),
+            Shape(body: #"{"error":{"code":"A","message":"gone","description":""}}"#, code: "A", message: "gone"),
             Shape(
                 body: #"{"code":"QUERY_ERROR","message":"inner value alone"}"#,
                 code: "QUERY_ERROR",

@@ -96,6 +96,9 @@ enum TransferEndpoints {
 
     // MARK: Connections
 
+    /// The data source of the API's own example, which only transfers load from.
+    private static let sourceOfTransfersAlone = "ADM"
+
     @Sendable private static func connect(_ exchange: Exchange) async throws -> Answer {
         try exchange.checkTeam()
         func identifier(_ name: String) throws(APIFailure) -> String {
@@ -105,7 +108,7 @@ enum TransferEndpoints {
         }
         let source = try identifier("data_source_id")
         let destination = try identifier("destination_type")
-        guard Catalog(exchange.options).source(source) != nil else {
+        guard source == sourceOfTransfersAlone || Catalog(exchange.options).source(source) != nil else {
             throw APIFailure(422, "UNPROCESSABLE_ENTITY", "data_source_id: '\(source)' does not exist.")
         }
         guard Transfer.destinationTypes.contains(destination) else {

@@ -33,6 +33,9 @@ struct Router: Sendable {
     /// Every origin a credential may be sent to.
     var origins: Set<Origin> { Set([core.origin, dts?.origin].compactMap(\.self)) }
 
+    /// Where transfers and backfills are.
+    var warehouseOrigin: Origin { (dts ?? core).origin }
+
     func destination(of path: APIPath) -> Destination {
         if let dts, path.isDTS { return Destination(base: dts, path: path.encoded) }
         return Destination(base: core, path: (path.takesQueryPrefix ? queryPathPrefix : "") + path.encoded)

@@ -26,6 +26,9 @@ public struct SupermetricsClient: APIClient {
     /// The settings it was opened with.
     package var configuration: Configuration { executor.configuration }
 
+    /// Scheme, host and port of the server that transfers and backfills are at: `https://dts-api.supermetrics.com`.
+    package var warehouseOrigin: String { executor.router.warehouseOrigin.description }
+
     /// How long to wait before doing again what failed while an answer was read; nil when it should not be done.
     ///
     /// - Parameters:

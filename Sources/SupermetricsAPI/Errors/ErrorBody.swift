@@ -23,6 +23,7 @@ struct ErrorBody: Equatable {
     private mutating func readEnvelope(_ error: JSONObject) {
         code = error["code"]?.textValue
         let texts = [error["message"]?.textValue, error["description"]?.textValue].compactMap(\.self)
+            .filter { !$0.allSatisfy(\.isWhitespace) }
         message = texts.count == 2 && texts[0] == texts[1] ? texts[0] : texts.joined(separator: ": ")
         details = error["details"].flatMap { $0.isNull ? nil : $0 }
     }

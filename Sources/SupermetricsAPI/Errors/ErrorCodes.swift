@@ -119,6 +119,8 @@ enum ErrorCodes {
         case .quota(.daily): "try again tomorrow"
         case .quota(.monthly): "the monthly row quota is used up: wait for the new month or raise it"
         case .quota(.licence): "the licence's limit is reached; ask its owner"
+        case .query where code == "QUERY_ACCOUNT_UNAVAILABLE": "check that a login still reaches the account"
+        case .api where code == "QUERY_ERROR": "the data source failed or refused it: run again later, or ask for less"
         case .server: "try again later"
         default: nil
         }

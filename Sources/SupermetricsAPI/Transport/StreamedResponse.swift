@@ -36,10 +36,22 @@ public struct StreamedResponse: Sendable {
 
     /// The error that this answer's body holds although its status is a success.
     ///
-    /// - Parameter bytes: the whole body, or the value of its `error` member alone.
+    /// - Parameter bytes: the whole body.
     /// - Returns: the error, classified by its code.
     package func error(decoding bytes: [UInt8]) -> SupermetricsError {
         context.apiError(body: bytes)
+    }
+
+    /// The error that this answer's body holds although its status is a success, where it was read member by member.
+    ///
+    /// - Parameters:
+    ///   - member: the value of `error`, as sent.
+    ///   - requestID: `meta.request_id`; nil where it was not read yet.
+    /// - Returns: the error, classified by its code.
+    package func error(member: [UInt8], requestID: String?) -> SupermetricsError {
+        let meta = requestID.map { JSONObject([.init(name: "request_id", value: .string($0))]) } ?? JSONObject()
+        let head = Array(#"{"meta":"#.utf8) + JSONValue.object(meta).serialized + Array(#","error":"#.utf8)
+        return context.apiError(body: head + member + [UInt8(ascii: "}")])
     }
 
     /// An error for an answer that is not what the protocol promises.

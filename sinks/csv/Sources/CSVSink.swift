@@ -69,7 +69,7 @@ extension CSVSink {
             let container = try decoder.container(keyedBy: CodingKeys.self)
             path = try container.decode(String.self, forKey: .path)
             compression = try container.decodeChoice(CompressionOption.self, forKey: .compression)
-            level = try container.decodeIfPresent(Int.self, forKey: .level)
+            level = try container.decodeLevel(forKey: .level)
             dialect = CSVOptions()
             if let text = try container.decodeIfPresent(String.self, forKey: .delimiter) {
                 guard let byte = text.utf8.first, text.utf8.count == 1 else {

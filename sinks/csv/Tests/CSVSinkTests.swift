@@ -37,6 +37,7 @@ import Testing
         (#"{"path": "x", "line_ending": "cr"}"#, "line_ending", "lf or crlf"),
         (#"{"path": "x", "compression": "zip"}"#, "compression", "gzip or none"),
         (#"{"path": "x", "delimiter": "||"}"#, "delimiter", "one character"),
+        (#"{"path": "x", "level": 0}"#, "level", "1 (fast) to 9 (small)"),
     ])
     func aWrongOptionSaysWhatMayStandThere(_ text: String, _ key: String, _ choices: String) throws {
         let error = #expect(throws: DecodingError.self) { try decode(text) }

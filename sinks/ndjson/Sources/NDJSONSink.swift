@@ -57,7 +57,7 @@ extension NDJSONSink {
             let container = try decoder.container(keyedBy: CodingKeys.self)
             path = try container.decode(String.self, forKey: .path)
             compression = try container.decodeChoice(CompressionOption.self, forKey: .compression)
-            level = try container.decodeIfPresent(Int.self, forKey: .level)
+            level = try container.decodeLevel(forKey: .level)
         }
     }
 }

@@ -37,10 +37,9 @@ actor Connection {
         }
     }
 
-    /// Connects; takes as long as `connect_timeout` at most, cancelled or not.
-    func open(_ target: ConnectionTarget) throws(DatabaseError) {
-        guard !Task.isCancelled else { throw .cancelled }
-        session = try Session(target)
+    /// Connects; a cancelled task does not wait for a server that does not answer.
+    func open(_ target: ConnectionTarget) async throws(DatabaseError) {
+        session = try await ConnectionAttempt.connect(to: target)
     }
 
     /// Ends the connection; what was not committed is not.
@@ -161,10 +160,13 @@ actor Connection {
 
     /// Sends the next bytes of the COPY, which may be any part of a row; blocks while the server takes no more.
     ///
-    /// - Throws: `DatabaseError`; where the server has refused earlier rows, that is told here or at the end.
-    func write(_ bytes: [UInt8]) async throws(DatabaseError) {
+    /// - Returns: Whether the COPY should be ended here, and another be begun if that goes well: the server has said
+    ///   something, most likely why it has given it up, and only the end tells.
+    /// - Throws: `DatabaseError`.
+    @discardableResult
+    func write(_ bytes: [UInt8]) async throws(DatabaseError) -> Bool {
         do throws(DatabaseError) {
-            try await interruptible { session throws(DatabaseError) in try session.write(bytes.span) }
+            return try await interruptible { session throws(DatabaseError) in try session.write(bytes.span) }
         } catch {
             // A server that has ended the COPY by itself said why; a stopped load ends it.
             if error.origin == .cancellation { session?.failCopy("the load was stopped") }

@@ -2,32 +2,51 @@
 import PipelineCore
 
 /// So many connections to one server and no more, each made when it is first needed and used for one thing at a time.
+///
+/// One is never given to a load: a lease that cannot be renewed while rows are on their way is lost.
 actor ConnectionPool {
     nonisolated let target: ConnectionTarget
     private var idle: [Connection] = []
     private var freeSlots: Int
-    private var waiting: [(id: Int, continuation: CheckedContinuation<Bool, Never>)] = []
+    /// How many more may go to loads.
+    private var freeLoads: Int
+    private var waiting: [Waiter] = []
     private var lastWaiter = 0
 
-    private init(_ target: ConnectionTarget, slots: Int) {
+    /// What a connection is taken for.
+    enum Purpose {
+        /// The rows of a window, for as long as they come.
+        case load
+        /// Something short: the ledger, the lease, the table itself.
+        case note
+    }
+
+    private struct Waiter {
+        var id: Int
+        var purpose: Purpose
+        var continuation: CheckedContinuation<Bool, Never>
+    }
+
+    private init(_ target: ConnectionTarget, loads: Int) {
         self.target = target
-        freeSlots = slots
+        freeSlots = loads + 1
+        freeLoads = loads
     }
 
     /// Keeps connections for the time of `body`.
     ///
     /// - Parameters:
     ///   - target: The server.
-    ///   - slots: How many connections there may be at once.
+    ///   - loads: How many connections loads may have at once; there is one more for the rest.
     ///   - body: Uses the pool; when it is over, every connection is closed.
     /// - Returns: What `body` returns.
     /// - Throws: What `body` throws.
     static func withPool<R>(
         to target: ConnectionTarget,
-        slots: Int,
+        loads: Int,
         _ body: (ConnectionPool) async throws -> R
     ) async throws -> R {
-        let pool = ConnectionPool(target, slots: slots)
+        let pool = ConnectionPool(target, loads: loads)
         do {
             let result = try await body(pool)
             await pool.close()
@@ -46,20 +65,20 @@ actor ConnectionPool {
     /// - Returns: What `body` returns.
     /// - Throws: `DatabaseError` where there is no connection to be had, else what `body` throws.
     nonisolated func withConnection<R>(_ body: (Connection) async throws -> R) async throws -> R {
-        let connection = try await take()
+        let connection = try await take(for: .note)
         do {
             let result = try await body(connection)
-            await give(connection)
+            await give(connection, takenFor: .note)
             return result
         } catch {
-            await give(connection)
+            await give(connection, takenFor: .note)
             throw error
         }
     }
 
     /// A connection that the caller gives back, waiting until one is free.
-    func take() async throws(DatabaseError) -> Connection {
-        try await waitForSlot()
+    func take(for purpose: Purpose) async throws(DatabaseError) -> Connection {
+        try await waitForSlot(purpose)
         while let connection = idle.popLast() {
             if await connection.isReusable { return connection }
             await connection.close()
@@ -68,33 +87,39 @@ actor ConnectionPool {
         do throws(DatabaseError) {
             try await connection.open(target)
         } catch {
-            freeSlot()
+            freeSlot(purpose)
             throw error
         }
         return connection
     }
 
     /// Takes a connection back; a transaction left open is rolled back, also in a cancelled task.
-    func give(_ connection: Connection) async {
+    func give(_ connection: Connection, takenFor purpose: Purpose) async {
         await connection.rollback()
         if await connection.isReusable {
             idle.append(connection)
         } else {
             await connection.close()
         }
-        freeSlot()
+        freeSlot(purpose)
     }
 
     private func close() async {
         while let connection = idle.popLast() { await connection.close() }
     }
 
-    private func waitForSlot() async throws(DatabaseError) {
+    // MARK: Slots
+
+    private func takeSlot(_ purpose: Purpose) -> Bool {
+        guard freeSlots > 0, purpose == .note || freeLoads > 0 else { return false }
+        freeSlots -= 1
+        if purpose == .load { freeLoads -= 1 }
+        return true
+    }
+
+    private func waitForSlot(_ purpose: Purpose) async throws(DatabaseError) {
         guard !Task.isCancelled else { throw .cancelled }
-        if freeSlots > 0 {
-            freeSlots -= 1
-            return
-        }
+        if takeSlot(purpose) { return }
         lastWaiter += 1
         let id = lastWaiter
         let hasSlot = await withTaskCancellationHandler {
@@ -102,7 +127,7 @@ actor ConnectionPool {
                 if Task.isCancelled {
                     continuation.resume(returning: false)
                 } else {
-                    waiting.append((id, continuation))
+                    waiting.append(Waiter(id: id, purpose: purpose, continuation: continuation))
                 }
             }
         } onCancel: {
@@ -111,13 +136,13 @@ actor ConnectionPool {
         guard hasSlot else { throw .cancelled }
     }
 
-    /// Hands the slot to whoever waits longest.
-    private func freeSlot() {
-        guard !waiting.isEmpty else {
-            freeSlots += 1
-            return
+    /// Hands the slot to whoever waits longest of those who may have it.
+    private func freeSlot(_ purpose: Purpose) {
+        freeSlots += 1
+        if purpose == .load { freeLoads += 1 }
+        while let index = waiting.firstIndex(where: { takeSlot($0.purpose) }) {
+            waiting.remove(at: index).continuation.resume(returning: true)
         }
-        waiting.removeFirst().continuation.resume(returning: true)
     }
 
     private func giveUp(_ id: Int) {

@@ -16,6 +16,8 @@ struct CopyForm: Sendable {
     private let window: Window
     private let schema: Schema
     private let key: MergeKey?
+    /// Where an adopted table takes less than one of sluice's own.
+    private let limits: CopyLimits
     private let blocks: BlockStorage
 
     /// How rows of `load` travel.
@@ -24,14 +26,14 @@ struct CopyForm: Sendable {
     ///   - load: The window, its columns and its dimensions.
     ///   - options: Mode and key.
     ///   - export: The export; a key means its rows alone.
-    ///   - isExact: Whether every column of the table has the type sluice would give it, so that binary forms fit.
+    ///   - fit: How the values meet the columns of the table.
     ///   - blocks: Memory for the rows.
     /// - Throws: `SinkError` with the code `.configuration` where `merge` has no key.
     init(
         _ load: Load,
         _ options: PostgresSink.Options,
         export: ExportID,
-        isExact: Bool,
+        _ fit: TargetTable.Fit,
         blocks: BlockStorage
     ) throws(SinkError) {
         schema = load.schema
@@ -40,9 +42,9 @@ struct CopyForm: Sendable {
         key = options.mode == .merge ? try MergeKey(options.key, load, export) : nil
         columns = [OwnColumn.window] + (key == nil ? [] : [OwnColumn.key]) + load.schema.names
         let constants = [CopyConstant.int64(load.window.id.value)]
-        // What `json` takes and `jsonb` does not, the server tells where a table was adopted.
+        limits = CopyLimits(fit.limits, schema: load.schema)
         renderer =
-            isExact
+            fit.isExact
             ? .binary(
                 CopyBinaryRenderer(schema: load.schema, constants: constants, hasKey: key != nil, json: .json)
             )
@@ -68,6 +70,7 @@ struct CopyForm: Sendable {
         var output = blocks.take(for: batch.bytes.count)
         let keys = key?.keys(of: batch) ?? []
         do throws(CopyMisfit) {
+            if let misfit = limits.firstMisfit(in: batch) { throw misfit }
             switch renderer {
             case .binary(let renderer): try renderer.render(batch, keys: keys, into: &output)
             case .text(let renderer): try renderer.render(batch, keys: keys, into: &output)
@@ -75,18 +78,21 @@ struct CopyForm: Sendable {
         } catch {
             throw SinkError(
                 .value,
-                "window \(window), row \(batch.firstRow + error.row + 1), column \(schema.columns[error.column].name):"
+                "window \(window), row \(batch.rowNumber(at: error.row) + 1), column \(schema.columns[error.column].name):"
                     + " \(error.reason); correct it at the source, cast the column, or leave its field out"
             )
         }
         return Block(bytes: output, rowCount: batch.rowCount, plainCount: output.count)
     }
 
+    /// The rows that `encode` has no form for.
     func misfits(in batch: Batch) -> [Misfit] {
+        let found = CopyCheck(schema: schema, json: .json).misfits(in: batch) + limits.misfits(in: batch)
         var misfits: [Misfit] = []
-        for misfit in CopyCheck(schema: schema, json: .json).misfits(in: batch) where misfits.last?.place != misfit.row
-        {
-            misfits.append(Misfit(place: misfit.row, column: misfit.column, rule: misfit.reason))
+        for misfit in found.sorted(by: { ($0.row, $0.column) < ($1.row, $1.column) })
+        where misfit.row != misfits.last?.place {
+            let column = schema.columns[misfit.column].name
+            misfits.append(Misfit(place: misfit.row, column: column, reason: misfit.reason))
         }
         return misfits
     }

@@ -87,9 +87,9 @@ final class PostgresRun: SinkRun {
 
     func load(_ load: Load, _ body: (any LoadSession) async throws -> Checkpoint) async throws -> Checkpoint {
         try lease.check()
-        let isExact = try await target.prepare(load.schema)
+        let fit = try await target.prepare(load.schema)
         if isTogether { try await staging.prepare(target.design(of: load.schema)) }
-        let session = try WindowLoad(self, load, isExact: isExact)
+        let session = try WindowLoad(self, load, fit)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await session.endWhenIdle() }
             defer { group.cancelAll() }

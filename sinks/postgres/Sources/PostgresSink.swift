@@ -17,8 +17,8 @@ public struct PostgresSink: Sink {
     public var mode: LoadMode { options.mode }
     /// As the options say; empty where `merge` goes by the query's dimensions.
     public var key: [String] { options.key }
-    /// As many as the options allow connections.
-    public var concurrentLoads: Int { options.connections }
+    /// One more than the options allow connections: its first rows are ready when a connection is.
+    public var concurrentLoads: Int { options.connections + 1 }
 
     let options: Options
     let database: Database
@@ -44,8 +44,7 @@ public struct PostgresSink: Sink {
         } catch {
             throw SinkError(.configuration, "postgres: url: \(error)")
         }
-        // One connection more than loads: for the lease, the ledger and the table itself.
-        return try await ConnectionPool.withPool(to: target, slots: options.connections + 1) { pool in
+        return try await ConnectionPool.withPool(to: target, loads: options.connections) { pool in
             let table: TableName
             do {
                 table = try await pool.withConnection { connection in

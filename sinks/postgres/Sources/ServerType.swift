@@ -38,7 +38,7 @@ struct ServerType: Hashable, Sendable, CustomStringConvertible {
         if self == own { return .fits(isExact: true) }
         switch type {
         case .text:
-            // The server refuses a text that is too long for it; nothing is cut.
+            // A text that is too long for it is a bad row; nothing is cut.
             return description == "character varying" || description.hasPrefix("character varying(")
                 ? .fits(isExact: false) : .needsRewrite
         case .decimal(let wanted):
@@ -52,7 +52,8 @@ struct ServerType: Hashable, Sendable, CustomStringConvertible {
             return wanted.scale == size.scale && wanted.precision > size.precision
                 ? .widens(to: own) : .widens(to: ServerType("numeric"))
         case .int64:
-            if description == "numeric" { return .fits(isExact: false) }
+            // Numbers that are too large for it are bad rows; nothing is altered.
+            if ["numeric", "integer", "smallint"].contains(description) { return .fits(isExact: false) }
             guard case .some(.some(let size)) = digits, size.precision - size.scale >= 19 else {
                 return .needsRewrite
             }
@@ -60,6 +61,13 @@ struct ServerType: Hashable, Sendable, CustomStringConvertible {
         case .json: return description == "jsonb" ? .fits(isExact: false) : .needsRewrite
         case .double, .bool, .date, .timestamp: return .needsRewrite
         }
+    }
+
+    /// The most characters of a `character varying(n)`; nil where the type is another.
+    var characters: Int? {
+        let name = "character varying("
+        guard description.hasPrefix(name), description.hasSuffix(")") else { return nil }
+        return Int(description.dropFirst(name.count).dropLast())
     }
 
     /// The digits of a `numeric`: nil where the type is another, an inner nil where it keeps any number of them.

@@ -9,6 +9,8 @@ import Synchronization
     /// What ends its statements from outside.
     let interrupter: Interrupter
     private let notices = Notices()
+    /// Whether the server has said something in this COPY that is no remark, or not yet a whole one.
+    private var hasSpoken = false
 
     /// Connects.
     init(_ target: ConnectionTarget) throws(DatabaseError) {
@@ -27,6 +29,7 @@ import Synchronization
         }
         unsafe self.pointer = unsafe pointer
         interrupter = unsafe Interrupter(pointer)
+        unsafe Self.widenLocalSocket(PQsocket(pointer))
         let context = unsafe Unmanaged.passUnretained(notices).toOpaque()
         _ = unsafe PQsetNoticeProcessor(
             pointer,
@@ -69,6 +72,18 @@ import Synchronization
         return unsafe withCStrings(parameters.map(\.name)) { names in
             unsafe withCStrings(parameters.map(\.value)) { values in unsafe body(names, values) }
         }
+    }
+
+    /// Gives a connection within the machine room for more rows than the server takes while this process is not running.
+    ///
+    /// Linux wakes who waits to send only once three quarters of a local socket are empty (unix(7) says nothing of it),
+    /// and by then a server that copies rows soon has nothing to do. TCP's buffers grow by themselves, and would no
+    /// longer (tcp(7)); the system caps what is asked for at net.core.wmem_max.
+    private static func widenLocalSocket(_ socket: Int32) {
+        var (domain, size) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
+        guard unsafe getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0, domain == AF_UNIX else { return }
+        var room = Int32(1 << 20)
+        _ = unsafe setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &room, size)
     }
 
     // MARK: State
@@ -128,18 +143,20 @@ import Synchronization
             throw .unusable("the statement is no COPY FROM STDIN")
         }
         unsafe PQsetnonblocking(pointer, 1)
+        hasSpoken = false
     }
 
     /// Sends the next bytes of the COPY.
     ///
-    /// - Throws: `DatabaseError`, as soon as the server says why it gives up the COPY: by itself it would swallow
-    ///   what else is sent, and tell at the end.
-    func write(_ bytes: Span<UInt8>) throws(DatabaseError) {
+    /// - Returns: Whether the server has said something by now that libpq keeps to itself until the COPY ends: mostly
+    ///   why it has given it up, and swallows what else is sent; or how a setting has changed.
+    /// - Throws: `DatabaseError` where the connection is lost or the task cancelled.
+    func write(_ bytes: Span<UInt8>) throws(DatabaseError) -> Bool {
         // libpq keeps as much memory as it was ever given at once, and a cancellation is noticed between two pieces.
         var start = 0
         while start < bytes.count {
             guard !Task.isCancelled else { throw .cancelled }
-            guard !serverHasSpoken(within: 0) else { throw failure(endingCopy: "the server had something to say") }
+            try listen(within: 0)
             let end = min(start + Self.pieceCount, bytes.count)
             let status = unsafe bytes.extracting(start..<end).withUnsafeBytes { piece in
                 unsafe PQputCopyData(
@@ -151,11 +168,11 @@ import Synchronization
             guard status == 1 else { throw lost() }
             while case let unsent = unsafe PQflush(pointer), unsent != 0 {
                 guard unsent == 1 else { throw lost() }
-                // libpq would read, and keep to itself, what the server says while it waits to send.
-                if serverHasSpoken(within: -1) { throw failure(endingCopy: "the server had something to say") }
+                try listen(within: -1)
             }
             start = end
         }
+        return hasSpoken
     }
 
     /// Ends the COPY; how many rows the server took.
@@ -185,18 +202,19 @@ import Synchronization
 
     private static let pieceCount = 128 << 10
 
-    /// Waits until the server takes more or has something to say.
+    /// Waits until the server takes more or has something to say, and takes that in.
     ///
     /// - Parameter time: How long at most, in milliseconds; -1 for as long as it takes.
-    /// - Returns: Whether it has; during a COPY that is why it failed, unless it is a mere remark.
-    private func serverHasSpoken(within time: Int32) -> Bool {
+    /// - Throws: `DatabaseError` where the connection is lost.
+    private func listen(within time: Int32) throws(DatabaseError) {
         let events = time == 0 ? POLLIN : POLLIN | POLLOUT
         var socket = unsafe pollfd(fd: PQsocket(pointer), events: Int16(events), revents: 0)
-        guard unsafe poll(&socket, 1, time) == 1, socket.revents & ~Int16(POLLOUT) != 0 else { return false }
+        guard unsafe poll(&socket, 1, time) == 1, socket.revents & ~Int16(POLLOUT) != 0 else { return }
         let count = notices.count
-        guard unsafe PQconsumeInput(pointer) == 1 else { return true }
+        guard unsafe PQconsumeInput(pointer) == 1 else { throw failure(endingCopy: "the connection is lost") }
+        // Hands remarks over; all else waits for the end of the COPY, and so does what stands behind it.
         _ = unsafe PQisBusy(pointer)
-        return notices.count == count
+        hasSpoken = hasSpoken || notices.count == count
     }
 
     /// Ends the COPY with a failure; why the server thinks that it failed.

@@ -1,4 +1,5 @@
 #if Postgres
+import ByteCodecs
 import PipelineCore
 
 /// A table as the server's catalog shows it.
@@ -9,13 +10,22 @@ struct TableShape: Hashable, Sendable {
         var type: ServerType
         /// Whether a row must have a value, although none is given.
         var isRequired: Bool
+        /// Whether it may be null.
+        var takesNull: Bool
         /// Whether the server makes the value and takes none.
         var isGenerated: Bool
 
-        init(name: String, type: ServerType, isRequired: Bool = false, isGenerated: Bool = false) {
+        init(
+            name: String,
+            type: ServerType,
+            isRequired: Bool = false,
+            takesNull: Bool = true,
+            isGenerated: Bool = false
+        ) {
             self.name = name
             self.type = type
             self.isRequired = isRequired
+            self.takesNull = takesNull
             self.isGenerated = isGenerated
         }
     }
@@ -31,6 +41,21 @@ struct TableShape: Hashable, Sendable {
 
     /// Whether the table marks rows with their window, as every table does that sluice made or adopted.
     var marksWindows: Bool { column(OwnColumn.window)?.type.description == "bigint" }
+}
+
+extension TableShape.Column {
+    /// What it takes less than a column of sluice's own; nil where it takes as much.
+    fileprivate var limit: CopyLimit? {
+        let form: CopyLimit.Form? =
+            switch type.description {
+            case "smallint": .range(Int64(Int16.min)...Int64(Int16.max))
+            case "integer": .range(Int64(Int32.min)...Int64(Int32.max))
+            case "jsonb": .jsonb
+            default: type.characters.map { .characters($0) }
+            }
+        guard form != nil || !takesNull else { return nil }
+        return CopyLimit(form, takesNull: takesNull, type: type.description)
+    }
 }
 
 /// The columns that sluice adds to a table.
@@ -62,6 +87,8 @@ struct TableDesign: Hashable, Sendable {
         var rewritten: [Rewrite] = []
         /// Whether every column has the very type sluice would have given it, so that binary forms fit.
         var isExact = true
+        /// Columns that take less than sluice's own would, by name.
+        var limits: [String: CopyLimit] = [:]
     }
 
     /// A column whose values would have to be written anew.
@@ -167,6 +194,7 @@ struct TableDesign: Hashable, Sendable {
                     "\(table): the server computes the column '\(column.name)' itself; rename or drop it in stages"
                 )
             }
+            change.limits[column.name] = held.limit
             switch held.type.fit(column.type) {
             case .fits(let isExact): change.isExact = change.isExact && isExact
             case .widens(let wider):

@@ -1,4 +1,5 @@
 #if Postgres
+import ByteCodecs
 import PipelineCore
 import Synchronization
 
@@ -6,7 +7,15 @@ import Synchronization
 final class TargetTable: Sendable {
     let database: Database
     let options: PostgresSink.Options
-    private let prepared = Mutex<[Schema: Bool]>([:])
+    private let prepared = Mutex<[Schema: Fit]>([:])
+
+    /// How values of a schema's types meet the table's columns.
+    struct Fit: Sendable {
+        /// Whether every column has the type sluice itself would give it, so that binary forms fit.
+        var isExact: Bool
+        /// Columns that take less than such, by name.
+        var limits: [String: CopyLimit]
+    }
 
     init(_ database: Database, _ options: PostgresSink.Options) {
         self.database = database
@@ -35,7 +44,7 @@ final class TargetTable: Sendable {
         let columns = try await connection.query(
             """
             SELECT attname, format_type(atttypid, atttypmod),
-                attnotnull AND NOT atthasdef AND attidentity = '' AS required,
+                attnotnull AND NOT atthasdef AND attidentity = '' AS required, NOT attnotnull AS takes_null,
                 attgenerated <> '' OR attidentity = 'a' AS generated
             FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
             """,
@@ -49,7 +58,8 @@ final class TargetTable: Sendable {
                     name: column[0] ?? "",
                     type: ServerType(column[1] ?? ""),
                     isRequired: column[2] == "t",
-                    isGenerated: column[3] == "t"
+                    takesNull: column[3] == "t",
+                    isGenerated: column[4] == "t"
                 )
             }
         )
@@ -157,10 +167,10 @@ final class TargetTable: Sendable {
 
     /// Brings the table to hold the columns of `schema`; in a transaction of its own, and only where it must change.
     ///
-    /// - Returns: Whether every column has the type sluice itself would give it, so that binary forms fit.
+    /// - Returns: How the values meet its columns.
     /// - Throws: `SinkError`, with the code `.schema` where the table would have to be rewritten.
-    func prepare(_ schema: Schema) async throws(SinkError) -> Bool {
-        if let isExact = prepared.withLock({ $0[schema] }) { return isExact }
+    func prepare(_ schema: Schema) async throws(SinkError) -> Fit {
+        if let fit = prepared.withLock({ $0[schema] }) { return fit }
         let design = design(of: schema)
         try design.checkNames()
         let action = "bring the table to these columns"
@@ -171,8 +181,9 @@ final class TargetTable: Sendable {
             try await database.transaction(action) { connection in try await apply(design, connection) }
             FaultPoint.pass("postgres.table.after-commit")
         }
-        prepared.withLock { $0[schema] = change.isExact }
-        return change.isExact
+        let fit = Fit(isExact: change.isExact, limits: change.limits)
+        prepared.withLock { $0[schema] = fit }
+        return fit
     }
 
     /// What is to be done to the table, if anything.

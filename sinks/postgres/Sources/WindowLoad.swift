@@ -24,7 +24,7 @@ actor WindowLoad: LoadSession {
     /// Grows with every block.
     private var blocks = 0
 
-    init(_ run: PostgresRun, _ load: Load, isExact: Bool) throws(SinkError) {
+    init(_ run: PostgresRun, _ load: Load, _ fit: TargetTable.Fit) throws(SinkError) {
         self.run = run
         self.load = load
         rejectedRows = RejectedRows(
@@ -33,7 +33,7 @@ actor WindowLoad: LoadSession {
             runID: run.request.runID,
             in: run.database.table
         )
-        form = try CopyForm(load, run.options, export: run.request.export, isExact: isExact, blocks: run.blocks)
+        form = try CopyForm(load, run.options, export: run.request.export, fit, blocks: run.blocks)
     }
 
     private nonisolated var database: Database { run.database }
@@ -55,9 +55,12 @@ actor WindowLoad: LoadSession {
     func write(_ block: Block) async throws(SinkError) {
         try await working { () async throws in
             let connection = try await opened()
-            try await connection.write(block.bytes)
+            let mayHaveFailed = try await connection.write(block.bytes)
             if rowCount == 0 { FaultPoint.pass("postgres.copy.after-first-block") }
             rowCount += block.rowCount
+            guard mayHaveFailed else { return }
+            try await endCopy(connection)
+            try await beginCopy(connection)
         }
         run.blocks.give(block.bytes)
     }
@@ -128,12 +131,12 @@ actor WindowLoad: LoadSession {
             if failures > 0 {
                 try await database.pool.withConnection { try await run.lease.removeHolders(ofLock: lockName, $0) }
             }
-            let connection = try await database.pool.take()
+            let connection = try await database.pool.take(for: .load)
             do {
                 try await begin(connection)
                 return connection
             } catch {
-                await database.pool.give(connection)
+                await database.pool.give(connection, takenFor: .load)
                 throw error
             }
         }
@@ -286,7 +289,7 @@ actor WindowLoad: LoadSession {
     func giveUp() async {
         guard let connection else { return }
         self.connection = nil
-        await database.pool.give(connection)
+        await database.pool.give(connection, takenFor: .load)
     }
 
     // MARK: Patience

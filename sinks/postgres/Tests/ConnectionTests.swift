@@ -2,6 +2,7 @@
 import Foundation
 import Glibc
 import PostgresTesting
+import Synchronization
 import Testing
 
 @testable import PostgresSink
@@ -197,10 +198,7 @@ struct ConnectionTests {
                 try await connection.transaction {
                     try await connection.beginCopy("COPY t FROM STDIN")
                     try await connection.write(Array("no number\n".utf8))
-                    while written < 1000 {
-                        try await connection.write(rows)
-                        written += 1
-                    }
+                    while written < 1000, try await !connection.write(rows) { written += 1 }
                     _ = try await connection.finishCopy()
                 }
             }
@@ -330,6 +328,27 @@ struct ConnectionTests {
         }
     }
 
+    @Test("gives up on a server that does not answer when its task is cancelled", .timeLimit(.minutes(1)))
+    func silentServer() async throws {
+        // The kernel takes the connection; nobody says anything on it.
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(listener) }
+        let port = try #require(MeddlingProxy.listen(listener))
+        let target = try ConnectionTarget("host=127.0.0.1 port=\(port) dbname=x user=x connect_timeout=3600")
+        try await ConnectionPool.withPool(to: target, slots: 1) { pool in
+            for _ in 0..<2 {
+                let task = Task { try await pool.withConnection { _ in } }
+                var arrival = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
+                while unsafe poll(&arrival, 1, 0) == 0 { await Task.yield() }
+                let client = accept(listener, nil, nil)
+                task.cancel()
+                let error = try await #require(throws: DatabaseError.self) { try await task.value }
+                #expect(error.origin == .cancellation)
+                close(client)
+            }
+        }
+    }
+
     @Test("takes a password from the string, and from PGPASSFILE's format through `passfile`")
     func passwords() async throws {
         let server = try await PostgresServer.shared()
@@ -359,7 +378,7 @@ struct ConnectionPoolTests {
     func slots() async throws {
         try await PostgresServer.shared().withDatabase { database in
             let target = try ConnectionTarget(database.url)
-            try await ConnectionPool.withPool(to: target, slots: 2) { pool in
+            try await ConnectionPool.withPool(to: target, loads: 1) { pool in
                 let backends = try await withThrowingTaskGroup(of: String?.self) { group in
                     for _ in 0..<12 {
                         group.addTask {
@@ -380,12 +399,33 @@ struct ConnectionPoolTests {
         }
     }
 
+    @Test("keeps a connection for the lease while loads hold and want the others")
+    func loads() async throws {
+        try await PostgresServer.shared().withDatabase { database in
+            let target = try ConnectionTarget(database.url)
+            try await ConnectionPool.withPool(to: target, loads: 1) { pool in
+                let first = try await pool.take(for: .load)
+                let order = Order()
+                let second = Task {
+                    let connection = try await pool.take(for: .load)
+                    order.add("second load")
+                    await pool.give(connection, takenFor: .load)
+                }
+                for _ in 0..<20 { try await pool.withConnection { _ = try await $0.query("SELECT 1") } }
+                order.add("notes")
+                await pool.give(first, takenFor: .load)
+                try await second.value
+                #expect(order.events == ["notes", "second load"])
+            }
+        }
+    }
+
     @Test("rolls back what was left open, and replaces a connection that was lost")
     func cleans() async throws {
         try await PostgresServer.shared().withDatabase { database in
             try await database.query("CREATE TABLE t (a int)")
             let target = try ConnectionTarget(database.url)
-            try await ConnectionPool.withPool(to: target, slots: 1) { pool in
+            try await ConnectionPool.withPool(to: target, loads: 0) { pool in
                 try await pool.withConnection { connection in
                     try await connection.begin()
                     try await connection.execute("INSERT INTO t VALUES (1)")
@@ -409,7 +449,7 @@ struct ConnectionPoolTests {
     func cancelledWaiter() async throws {
         try await PostgresServer.shared().withDatabase { database in
             let target = try ConnectionTarget(database.url)
-            try await ConnectionPool.withPool(to: target, slots: 1) { pool in
+            try await ConnectionPool.withPool(to: target, loads: 0) { pool in
                 try await pool.withConnection { _ in
                     let waiter = Task { try await pool.withConnection { _ in } }
                     await Task.yield()
@@ -420,7 +460,7 @@ struct ConnectionPoolTests {
                 try await pool.withConnection { connection in _ = try await connection.query("SELECT 1") }
             }
             let nowhere = try ConnectionTarget("host=127.0.0.1 port=1 dbname=x user=x")
-            try await ConnectionPool.withPool(to: nowhere, slots: 1) { pool in
+            try await ConnectionPool.withPool(to: nowhere, loads: 0) { pool in
                 for _ in 0..<3 {
                     await #expect(throws: DatabaseError.self) { try await pool.withConnection { _ in } }
                 }
@@ -458,5 +498,12 @@ struct PostgresServerTests {
 /// Asks again until the answer is the one expected; the test's time limit is what ends it otherwise.
 func waitFor(_ sql: String, _ answer: String, _ database: PostgresDatabase) async throws {
     while try await database.query(sql) != answer { try Task.checkCancellation() }
+}
+
+/// What happened, in order.
+private final class Order: Sendable {
+    private let noted = Mutex<[String]>([])
+    var events: [String] { noted.withLock { $0 } }
+    func add(_ event: String) { noted.withLock { $0.append(event) } }
 }
 #endif

@@ -166,13 +166,9 @@ import Testing
     @Test(arguments: LoadMode.allCases) func anAnswerThatIsLost(_ mode: LoadMode) async throws {
         try await SinkWorld.with(mode: mode) { world in
             try await world.loader.run([0, 1], "old")
-            let proxy = try AnswerDroppingProxy(to: world.database.server.port)
+            let proxy = try MeddlingProxy(to: world.database.server.port)
             defer { proxy.stop() }
-            var loader = world.loader
-            loader.options.url =
-                "postgresql://\(PostgresServer.user)@127.0.0.1:\(proxy.port)/\(world.database.name)"
-                + "?password=\(PostgresServer.password.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "")"
-            let run = loader
+            let run = world.loader(through: proxy)
             try await run.open { sink in
                 try await sink.withRun(run.request("run-new")) { session in
                     try await session.begin(run.plan([.week(0), .week(1)]))
@@ -192,6 +188,50 @@ import Testing
             }
             #expect(proxy.dropped == (mode == .replace ? 3 : 2))
             try await world.expectFinished(Loader.rows([0, 1], "new"))
+        }
+    }
+
+    /// A setting that the server reports changes while rows are sent, as within a trigger of PostgreSQL 13 and before.
+    @Test(arguments: LoadMode.allCases) func aSettingThatChangesDuringCopy(_ mode: LoadMode) async throws {
+        try await SinkWorld.with(mode: mode) { world in
+            let proxy = try MeddlingProxy(to: world.database.server.port)
+            defer { proxy.stop() }
+            let run = world.loader(through: proxy)
+            let text = Array("TimeZone\u{0}Pacific/Apia\u{0}".utf8)
+            let status = [UInt8(ascii: "S"), 0, 0, 0, UInt8(4 + text.count)] + text
+            let rows = Loader.rows(0, "new", count: 5000)
+            try await run.open { sink in
+                try await sink.withRun(run.request("run-new")) { session in
+                    try await session.begin(run.plan([.week(0)]))
+                    proxy.say(status)
+                    try await run.load(session, .week(0), rows) {
+                        while proxy.remarks == 0 { await Task.yield() }
+                        proxy.say(status)
+                    }
+                    return true
+                }
+            }
+            #expect(proxy.remarks == 2)
+            try await world.expectFinished(rows)
+        }
+    }
+
+    /// Remarks that are longer than what libpq reads at once.
+    @Test func aTriggerThatSaysMuch() async throws {
+        try await SinkWorld.with { world in
+            try await world.loader.run([0], "old")
+            try await world.database.query(
+                """
+                CREATE FUNCTION ads.talk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    RAISE NOTICE '%', repeat(NEW.id, 20000);
+                    RETURN NEW;
+                END $$;
+                CREATE TRIGGER talk BEFORE INSERT ON ads.rows FOR EACH ROW EXECUTE FUNCTION ads.talk()
+                """
+            )
+            let rows = Loader.rows(1, "new", count: 300)
+            try await world.loader.run([1], "new") { _ in rows }
+            try await world.expectFinished(Loader.rows(0, "old") + rows)
         }
     }
 

@@ -67,6 +67,15 @@ struct SinkWorld: Sendable {
         }
     }
 
+    /// The loader, its connections going through a proxy.
+    func loader(through proxy: MeddlingProxy) -> Loader {
+        var loader = loader
+        let password = PostgresServer.password.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+        loader.options.url =
+            "postgresql://\(PostgresServer.user)@127.0.0.1:\(proxy.port)/\(database.name)?password=\(password)"
+        return loader
+    }
+
     // MARK: Looking
 
     /// The rows of the table by window and place; none where there is no table.

@@ -60,6 +60,7 @@ import Testing
         ("numeric(6,2)", "decimal", "numeric"), ("numeric(6,2)", "decimal(8,2)", "numeric(8,2)"),
         ("numeric(6,2)", "decimal(8,4)", "numeric"), ("numeric", "decimal(6,2)", "numeric"),
         ("numeric(9,2)", "decimal(6,2)", "numeric(9,2)"), ("numeric", "int64", "numeric"),
+        ("integer", "int64", "integer"), ("smallint", "int64", "smallint"),
         ("character varying(5)", "text", "character varying(5)"), ("jsonb", "json", "jsonb"),
     ])
     func otherTypesThatHoldTheValuesStayOrAreWidened(_ held: String, _ wanted: String, _ after: String) async throws {
@@ -76,7 +77,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("integer", "int64"), ("text", "decimal"), ("double precision", "decimal"), ("numeric(6,2)", "int64"),
+        ("integer", "decimal"), ("text", "decimal"), ("double precision", "decimal"), ("numeric(6,2)", "int64"),
         ("timestamp with time zone", "timestamp"), ("bigint", "text"), ("character(5)", "text"), ("text", "json"),
         ("date", "timestamp"), ("uuid", "text"),
     ])

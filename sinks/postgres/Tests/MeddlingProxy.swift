@@ -3,9 +3,8 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// Stands between a client and the server, and when told to passes the next COMMIT on but never the answer to it: the
-/// client's connection is cut once the server has answered.
-final class AnswerDroppingProxy: Sendable {
+/// Stands between a client and the server and does, when told to, what a network or a server may do at a bad moment.
+final class MeddlingProxy: Sendable {
     struct Failure: Error {}
 
     let port: Int
@@ -15,6 +14,8 @@ final class AnswerDroppingProxy: Sendable {
     private struct State {
         var isArmed = false
         var dropped = 0
+        var remark: [UInt8] = []
+        var remarks = 0
         var isStopped = false
     }
 
@@ -35,11 +36,18 @@ final class AnswerDroppingProxy: Sendable {
         }
     }
 
-    /// From now on the answer to the next COMMIT is lost.
+    /// The next COMMIT is passed on, but never the answer to it: the client's connection is cut once the server has
+    /// answered.
     func dropNextCommit() { state.withLock { $0.isArmed = true } }
 
     /// How many answers were lost.
     var dropped: Int { state.withLock { $0.dropped } }
+
+    /// When the client next sends rows of a COPY, it is told this first; the server is silent then.
+    func say(_ message: [UInt8]) { state.withLock { $0.remark = message } }
+
+    /// How often that happened.
+    var remarks: Int { state.withLock { $0.remarks } }
 
     func stop() {
         state.withLock { $0.isStopped = true }
@@ -51,6 +59,7 @@ final class AnswerDroppingProxy: Sendable {
         let cut = Cut()
         Thread.detachNewThread { [self] in
             Self.pump(client, server) { bytes in
+                if bytes.first == UInt8(ascii: "d") { remark(to: client) }
                 // A query of its own: its type, its length and `COMMIT`.
                 guard bytes.starts(with: [UInt8(ascii: "Q")]), bytes.dropFirst(5).starts(with: Array("COMMIT".utf8))
                 else {
@@ -73,6 +82,15 @@ final class AnswerDroppingProxy: Sendable {
             }
             shutdown(client, Int32(SHUT_RDWR))
             shutdown(server, Int32(SHUT_RDWR))
+        }
+    }
+
+    private func remark(to client: Int32) {
+        state.withLock { state in
+            guard !state.remark.isEmpty else { return }
+            _ = unsafe send(client, state.remark, state.remark.count, Int32(MSG_NOSIGNAL))
+            state.remark = []
+            state.remarks += 1
         }
     }
 
@@ -105,7 +123,8 @@ final class AnswerDroppingProxy: Sendable {
         return address
     }
 
-    private static func listen(_ file: Int32) -> Int? {
+    /// Listens on a free port of the loopback interface, which is returned.
+    static func listen(_ file: Int32) -> Int? {
         var address = address(0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isBound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
