@@ -335,7 +335,7 @@ struct ConnectionTests {
         defer { close(listener) }
         let port = try #require(MeddlingProxy.listen(listener))
         let target = try ConnectionTarget("host=127.0.0.1 port=\(port) dbname=x user=x connect_timeout=3600")
-        try await ConnectionPool.withPool(to: target, slots: 1) { pool in
+        try await ConnectionPool.withPool(to: target, loads: 0) { pool in
             for _ in 0..<2 {
                 let task = Task { try await pool.withConnection { _ in } }
                 var arrival = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)

@@ -46,7 +46,10 @@ import Testing
     }
 
     /// A load that meets a lock gives up its transaction and tries again, so that nobody queues behind it for long.
-    @Test(arguments: LoadMode.allCases) func aLockThatIsHeldForAWhile(_ mode: LoadMode) async throws {
+    ///
+    /// What only looks at the table, behind whoever allows not even that, is in nobody's way and waits.
+    @Test(arguments: LoadMode.allCases, ["SHARE ROW EXCLUSIVE", "ACCESS EXCLUSIVE"])
+    func aLockThatIsHeldForAWhile(_ mode: LoadMode, _ lock: String) async throws {
         try await SinkWorld.with(mode: mode) { world in
             try await world.loader.run([0, 1], "old")
             world.loader.retries.lockTimeout = "20ms"
@@ -54,16 +57,43 @@ import Testing
             let loader = world.loader
             try await Connection.withConnection(to: ConnectionTarget(world.database.url)) { holder in
                 try await holder.begin()
-                try await holder.execute("LOCK TABLE ads.rows IN SHARE ROW EXCLUSIVE MODE")
+                try await holder.execute("LOCK TABLE ads.rows IN \(lock) MODE")
                 async let load: Void = loader.run([0, 1], "new")
                 let database = world.database
+                try await database.untilTrue(
+                    lock == "ACCESS EXCLUSIVE"
+                        ? "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'ads.rows'::regclass AND NOT granted"
+                        : "SELECT xact_rollback > 1 FROM pg_stat_database WHERE datname = current_database()"
+                )
+                try await holder.commit()
+                try await load
+            }
+            try await world.expectFinished(Loader.rows([0, 1], "new"))
+        }
+    }
+
+    /// A reader keeps the table from getting a new column for a while.
+    @Test(arguments: LoadMode.allCases) func aTableThatIsReadWhileItChanges(_ mode: LoadMode) async throws {
+        try await SinkWorld.with(mode: mode) { world in
+            try await world.loader.run([0], "old")
+            world.loader.retries.lockTimeout = "20ms"
+            world.loader.retries.pauses = Array(repeating: .milliseconds(20), count: 100)
+            let (loader, database) = (world.loader, world.database)
+            let wider = Schema(Loader.schema.columns + [Column(name: "clicks", type: .int64)])
+            try await Connection.withConnection(to: ConnectionTarget(database.url)) { holder in
+                try await holder.begin()
+                try await holder.query("SELECT count(*) FROM ads.rows")
+                async let load: Void = loader.run([0], "new", schema: wider) { week in
+                    Loader.rows(week, "new").map { $0 + ["7"] }
+                }
                 try await database.untilTrue(
                     "SELECT xact_rollback > 1 FROM pg_stat_database WHERE datname = current_database()"
                 )
                 try await holder.commit()
                 try await load
             }
-            try await world.expectFinished(Loader.rows([0, 1], "new"))
+            try await world.expectFinished(Loader.rows(0, "new"))
+            #expect(try await database.query("SELECT DISTINCT clicks FROM ads.rows") == "7")
         }
     }
 
@@ -188,6 +218,41 @@ import Testing
             }
             #expect(proxy.dropped == (mode == .replace ? 3 : 2))
             try await world.expectFinished(Loader.rows([0, 1], "new"))
+        }
+    }
+
+    /// The connection is lost at some statement, before the server has it or before its answer is there.
+    ///
+    /// No window is half loaded, and the next run finishes the work. Each case has other statements than the others.
+    @Test(.timeLimit(.minutes(5)), arguments: LoadMode.allCases, [false, true])
+    func aConnectionLostAtAnyStatement(_ mode: LoadMode, _ isAnswered: Bool) async throws {
+        let place = (LoadMode.allCases.firstIndex(of: mode) ?? 0) * 2 + (isAnswered ? 1 : 0)
+        try await SinkWorld.with(mode: mode) { world in
+            try await world.loader.run([0, 1], "0")
+            let proxy = try MeddlingProxy(to: world.database.server.port)
+            defer { proxy.stop() }
+            let through = world.loader(through: proxy)
+            var number = place - 8
+            var wasCut = true
+            while wasCut {
+                number += 9
+                proxy.cut(atStatement: number, afterItsAnswer: isAnswered)
+                do {
+                    try await through.run([0, 1], "\(number)")
+                } catch let error as SinkError {
+                    #expect(error.isTransient, "statement \(number): \(error)")
+                }
+                wasCut = !proxy.isCutDue
+                let notes = Dictionary(grouping: try await world.rows()) { $0[0]?.first }
+                #expect(notes.count == 2)
+                for rows in notes.values { #expect(rows.count == 20 && Set(rows.map { $0[1] }).count == 1) }
+                if mode == .replace { #expect(Set(notes.values.map { $0[0][1] }).count == 1, "statement \(number)") }
+                // A lost release of the lease is made up for by its end, a minute later.
+                try await world.database.query("DELETE FROM sluice.leases")
+                try await world.loader.run([0, 1], "\(number)")
+                try await world.expectFinished(Loader.rows([0, 1], "\(number)"))
+            }
+            #expect(number > 20, "a run has more statements than \(number)")
         }
     }
 

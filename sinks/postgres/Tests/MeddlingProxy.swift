@@ -14,6 +14,9 @@ final class MeddlingProxy: Sendable {
     private struct State {
         var isArmed = false
         var dropped = 0
+        /// Statements until the one at which the connection is cut; nil where none is to be.
+        var statementsLeft: Int?
+        var cutsAfterAnswer = false
         var remark: [UInt8] = []
         var remarks = 0
         var isStopped = false
@@ -40,6 +43,24 @@ final class MeddlingProxy: Sendable {
     /// answered.
     func dropNextCommit() { state.withLock { $0.isArmed = true } }
 
+    /// The connection that sends the statement of that number, counted from 1 over all connections from now on, is cut
+    /// before the server has it, or before the client has its answer.
+    func cut(atStatement number: Int, afterItsAnswer: Bool) {
+        state.withLock { ($0.statementsLeft, $0.cutsAfterAnswer) = (number, afterItsAnswer) }
+    }
+
+    /// Whether that has not happened yet.
+    var isCutDue: Bool { state.withLock { $0.statementsLeft != nil } }
+
+    /// Counts a statement; whether the connection is to be cut at it.
+    private func isCutNow() -> (before: Bool, after: Bool) {
+        state.withLock { state in
+            guard let left = state.statementsLeft else { return (false, false) }
+            state.statementsLeft = left > 1 ? left - 1 : nil
+            return left > 1 ? (false, false) : (!state.cutsAfterAnswer, state.cutsAfterAnswer)
+        }
+    }
+
     /// How many answers were lost.
     var dropped: Int { state.withLock { $0.dropped } }
 
@@ -60,6 +81,15 @@ final class MeddlingProxy: Sendable {
         Thread.detachNewThread { [self] in
             Self.pump(client, server) { bytes in
                 if bytes.first == UInt8(ascii: "d") { remark(to: client) }
+                // Queries, those with parameters, and the end of a COPY.
+                if let first = bytes.first, "QPc".utf8.contains(first) {
+                    let (before, after) = isCutNow()
+                    if before {
+                        shutdown(client, Int32(SHUT_RDWR))
+                        return false
+                    }
+                    if after { cut.isDue.withLock { $0 = true } }
+                }
                 // A query of its own: its type, its length and `COMMIT`.
                 guard bytes.starts(with: [UInt8(ascii: "Q")]), bytes.dropFirst(5).starts(with: Array("COMMIT".utf8))
                 else {
