@@ -52,7 +52,7 @@ let rooms = [
         products: [crypto, product("Yams", "Yams")],
         tests: [
             "ByteCodecs", "PipelineTesting", "Sandbox", "FileLoading", "CSVSink", "NDJSONSink", "PostgresSink",
-            "TestSupport",
+            "PostgresTesting", "TestSupport",
         ],
         testFiles: ["Fixtures"]
     ),

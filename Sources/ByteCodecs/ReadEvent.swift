@@ -8,6 +8,8 @@ public enum ReadEvent: Sendable {
     case error([UInt8])
     /// The array `data` begins; its rows are read once the reader has a schema.
     case rowsBegin(afterMeta: Bool)
+    /// The first element of `data`, as sent, where `beginBody` was told that it is a header row.
+    case header([UInt8])
     /// A batch is complete; the second part names the rows that were left out of it.
     case batch(Batch, badRows: [BadRow])
     /// The body was read to its end and is a whole JSON object.

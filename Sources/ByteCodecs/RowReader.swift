@@ -49,6 +49,8 @@ public struct RowReader: Sendable {
     private var state = State.start
     private var facts = BodyFacts()
     private var seen: (meta: Bool, data: Bool, error: Bool) = (false, false, false)
+    /// Whether a header row comes before the body's rows.
+    private var isBeforeHeader = false
 
     /// The rows of the open batch, then unread bytes from `position`, then the scanner's padding.
     private var arena = [UInt8](repeating: 0, count: JSONScanner.padding)
@@ -86,10 +88,14 @@ public struct RowReader: Sendable {
 
     /// Begins another body.
     ///
-    /// - Parameter expectedRow: The row, as sent, that the body must begin with; it is left out, and its absence is the
-    ///   error `.firstRowDiffers`. Nil where the first row is new.
-    public mutating func beginBody(expecting expectedRow: [UInt8]? = nil) {
+    /// - Parameters:
+    ///   - expectedRow: The row, as sent, that the body must begin with; it is left out, and its absence is the error
+    ///     `.firstRowDiffers`. Nil where the first row is new.
+    ///   - hasHeader: Whether the first element of `data` is no row but names the columns; it may be missing
+    ///     where there are no rows. The schema need not be known before it is read.
+    public mutating func beginBody(expecting expectedRow: [UInt8]? = nil, hasHeader: Bool = false) {
         scanner.beginBody(expecting: expectedRow)
+        isBeforeHeader = hasHeader
         state = .start
         facts = BodyFacts()
         seen = (false, false, false)
@@ -356,7 +362,23 @@ public struct RowReader: Sendable {
         }
     }
 
+    /// The header row; nil where there is none because there are no rows.
+    private mutating func header() throws(ScanStop) -> ReadEvent? {
+        skipSpace()
+        if byte == UInt8(ascii: "]") {
+            isBeforeHeader = false
+            position += 1
+            state = .behindValue
+            return nil
+        }
+        let range = try value()
+        isBeforeHeader = false
+        scanner.passHeader()
+        return .header(Array(arena[range]))
+    }
+
     private mutating func rows() throws(ScanStop) -> ReadEvent? {
+        if isBeforeHeader { return try header() }
         guard let columns = schema?.columns.count else { throw .problem(.columnsUnknown, at: position) }
         switch try scanRows(columns) {
         case .full: return nil

@@ -57,6 +57,9 @@ struct RowScanner {
         place = .begin
     }
 
+    /// Goes on behind an element that was no row.
+    mutating func passHeader() { place = .behindRow }
+
     /// Forgets the open batch, which was taken.
     mutating func beginBatch() {
         batchRows = 0

@@ -1,4 +1,4 @@
-import PipelineCore
+package import PipelineCore
 
 extension Batch {
     /// Takes out the rows at `positions`, which ascend; the others keep their order and their numbers.

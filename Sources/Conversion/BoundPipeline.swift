@@ -10,7 +10,9 @@ public struct BoundPipeline: BoundStage {
     private let stages: [any BoundStage]
     /// Of every column of `input`, whether its raw cells may be shown: those that a `hash` stage reads may not.
     private let isShown: [Bool]
-    private let keepsRejects: Bool
+    let keepsRejects: Bool
+    /// How many stages stand up to the last one that needs all rows of a window at once; 0 where none does.
+    private let heldCount: Int
 
     /// Ties stages to the columns that are read.
     ///
@@ -48,6 +50,7 @@ public struct BoundPipeline: BoundStage {
         self.input = input
         output = schema
         self.stages = [BoundConversions(typing: input) { $0.field.map { !cast.contains($0) } ?? true }] + bound
+        heldCount = (self.stages.lastIndex { $0 is any HoldingStage } ?? -1) + 1
         isShown = input.columns.indices.map { !hidden.contains($0) }
         self.keepsRejects = keepsRejects
     }
@@ -55,7 +58,11 @@ public struct BoundPipeline: BoundStage {
     /// How many of its stages need batches in row order.
     public var orderedCount: Int { stages.count { $0 is any OrderedStage } }
 
-    /// Types the cells of a batch and takes it through the stages; batches come in row order where a stage needs it.
+    /// Whether a stage needs all rows of a window before the first can go on: then `hold` comes first.
+    public var holdsRows: Bool { heldCount > 0 }
+
+    /// Types the cells of a batch and takes it through the stages; batches come in row order where a stage needs it, and
+    /// all rows of a window in one batch where a stage holds them.
     ///
     /// - Parameters:
     ///   - batch: The rows as read, with the columns of `input`.
@@ -68,11 +75,49 @@ public struct BoundPipeline: BoundStage {
         rejects = way.rejects(of: batch, showing: isShown, keepsRejects)
     }
 
+    /// Takes all batches of a window, one by one, as far as the last stage that needs all of them at once.
+    ///
+    /// - Parameter next: The next batch as read, and the rows of it that were left out; nil after the last.
+    /// - Returns: The batches, to be taken on by `process` in their order.
+    /// - Throws: What `next` throws; `StageError` where a stage cannot go on, or the rows take more memory than it allows.
+    public func hold(_ next: () async throws -> (batch: Batch, rejects: Rejects)?) async throws -> HeldRows {
+        let start = stages.firstIndex { $0 is any HoldingStage } ?? 0
+        let limit = stages.lazy.compactMap { ($0 as? any HoldingStage)?.memoryLimit }.min() ?? .max
+        var (batches, ways): ([Batch], [BatchOnItsWay]) = ([], [])
+        var memory = 0
+        while case (var batch, let rejects)? = try await next() {
+            var way = try BatchOnItsWay(batch, rejects, through: self)
+            for stage in stages[..<start] { try way.process(&batch, stage.process) }
+            memory += batch.bytes.count + (batch.cells.count + (batch.rowNumbers?.count ?? 0)) * 8 + way.memory
+            guard memory <= limit else {
+                throw StageError(
+                    .data,
+                    "\(DedupeStage.name): to know which rows stay, the rows of a window wait for the last one, and they take"
+                        + " more than \(limit >> 20) MiB; make its windows smaller, or leave out `keep`"
+                )
+            }
+            batches.append(batch)
+            ways.append(way)
+        }
+        for stage in stages[start..<heldCount] {
+            guard let stage = stage as? any HoldingStage else {
+                for index in batches.indices { try ways[index].process(&batches[index], stage.process) }
+                continue
+            }
+            for (index, surplus) in try stage.surplus(among: batches).enumerated() {
+                ways[index].drop(surplus, of: &batches[index])
+            }
+        }
+        return HeldRows(Array(zip(batches, ways)))
+    }
+
     /// Does the same for batches that are on their way side by side.
     ///
     /// - Parameters:
-    ///   - batch: The rows as read, with the columns of `input`.
+    ///   - batch: The rows as read, with the columns of `input`; or as `held` handed them out.
     ///   - rejects: As in the other function.
+    ///   - number: The batch's number within its window, counted from 0.
+    ///   - held: Where the batch comes from, if it was held; nil if it was just read.
     ///   - wait: Returns when it is the batch's turn at the ordered stage of that number.
     ///   - pass: Says that the batch has had its turn there.
     ///   - land: Takes the batch at the end of its way; may reject rows as a stage may, so that they come with their
@@ -81,13 +126,17 @@ public struct BoundPipeline: BoundStage {
     public func process(
         _ batch: inout Batch,
         rejecting rejects: inout Rejects,
+        number: Int,
+        held: HeldRows? = nil,
         wait: (Int) async throws -> Void,
         pass: (Int) -> Void,
         land: (inout Batch, inout Rejects) -> Void = { _, _ in }
     ) async throws {
-        var way = try BatchOnItsWay(batch, rejects, through: self)
-        var turn = 0
-        for stage in stages {
+        let known = held?.takeWay(number)
+        var way = try known ?? BatchOnItsWay(batch, rejects, through: self)
+        let done = known == nil ? 0 : heldCount
+        var turn = stages[..<done].count { $0 is any OrderedStage }
+        for stage in stages[done...] {
             guard stage is any OrderedStage else {
                 try way.process(&batch, stage.process)
                 continue
@@ -100,86 +149,27 @@ public struct BoundPipeline: BoundStage {
         try way.process(&batch, land)
         rejects = way.rejects(of: batch, showing: isShown, keepsRejects)
     }
-
-    /// What is known of a batch while it goes through the stages.
-    private struct BatchOnItsWay {
-        private var found: Rejects
-        private var rejected: [Reject] = []
-        /// The rows as they were read.
-        private let cells: [Cell]
-        private let numbers: [Int]?
-        private let firstRow: Int
-        private let input: Schema
-
-        init(_ batch: Batch, _ left: Rejects, through pipeline: BoundPipeline) throws(StageError) {
-            guard batch.schema == pipeline.input, batch.cells.count == batch.rowCount * batch.columnCount else {
-                throw StageError(.schema, "the cells of a batch are not those of the columns the stages were tied to")
-            }
-            (input, found, firstRow) = (pipeline.input, left, batch.firstRow)
-            cells = pipeline.keepsRejects ? batch.cells : []
-            let missing = Set(left.rows.lazy.map(\.row).filter { $0 >= batch.firstRow })
-            numbers =
-                missing.isEmpty
-                ? batch.rowNumbers
-                : Array((firstRow...).lazy.filter { !missing.contains($0) }.prefix(batch.rowCount))
-        }
-
-        mutating func process(
-            _ batch: inout Batch,
-            _ stage: (inout Batch, inout Rejects) throws(StageError) -> Void
-        ) throws(StageError) {
-            if batch.rowNumbers == nil, let numbers { batch.rowNumbers = numbers }
-            let before = batch.rowCount
-            var found = Rejects()
-            try stage(&batch, &found)
-            let isOrdered = zip(found.rows, found.rows.dropFirst()).allSatisfy {
-                $0.row < $1.row || self.found.added > 0
-            }
-            let gone = found.rows.count + found.filtered + found.deduplicated
-            guard isOrdered, before + found.added == batch.rowCount + gone else {
-                throw StageError(.data, "a stage took out rows other than those it rejected")
-            }
-            rejected += found.rows
-            self.found.filtered += found.filtered
-            self.found.deduplicated += found.deduplicated
-            self.found.added += found.added
-        }
-
-        func rejects(of batch: Batch, showing isShown: [Bool], _ keepsRejects: Bool) -> Rejects {
-            guard !(rejected.isEmpty && found.rows.isEmpty) else { return found }
-            var all = (found.rows + rejected).sorted { $0.row < $1.row }
-            for index in all.indices where keepsRejects {
-                let cells = all[index].read.isEmpty ? self.cells(ofRow: all[index].row) : all[index].read[...]
-                all[index].cells = RawRow.json(cells, in: batch.bytes, of: input, showing: isShown)
-            }
-            for index in all.indices { all[index].read = [] }
-            var result = Rejects(all)
-            (result.filtered, result.deduplicated, result.added) = (found.filtered, found.deduplicated, found.added)
-            return result
-        }
-
-        private func cells(ofRow row: Int) -> ArraySlice<Cell> {
-            let place = numbers.map { numbers in numbers.partitioningIndex { $0 >= row } } ?? row - firstRow
-            let width = input.columns.count
-            return cells[(place * width)..<(place * width + width)]
-        }
-    }
-}
-
-extension [Int] {
-    /// The first index whose element satisfies a condition that all behind it satisfy too.
-    fileprivate func partitioningIndex(where isBehind: (Int) -> Bool) -> Int {
-        var (low, high) = (startIndex, endIndex)
-        while low < high {
-            let middle = (low + high) / 2
-            if isBehind(self[middle]) { high = middle } else { low = middle + 1 }
-        }
-        return low
-    }
 }
 
 /// A stage whose outcome depends on the order of rows: it gets the batches of a window one by one.
 protocol OrderedStage: BoundStage {}
+
+/// A stage that knows which rows go on once it has seen all of a window.
+protocol HoldingStage: TracedStage {
+    /// How many bytes those rows may take.
+    var memoryLimit: Int { get }
+    /// Of every batch of a window, in row order, the rows that do not go on: their places, ascending.
+    func surplus(among batches: [Batch]) throws(StageError) -> [[Int]]
+}
+
+extension HoldingStage {
+    /// Takes the batch for all rows of its window.
+    func process(_ batch: inout Batch, rejecting rejects: inout Rejects) throws(StageError) {
+        let gone = try surplus(among: [batch])[0]
+        rejects.deduplicated += gone.count
+        batch.removeRows(at: gone)
+    }
+}
 
 /// A stage that knows from which columns its own come.
 protocol TracedStage: BoundStage {

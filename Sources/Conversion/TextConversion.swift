@@ -23,10 +23,8 @@ extension CellConversion {
         let found = start..<syntax.position
         guard syntax.isAtEnd(bytes.span) else { throw misfit }
         switch bytes[start] {
-        case UInt8(ascii: "{"), UInt8(ascii: "["): return Cell(.json, over: found)
-        case UInt8(ascii: "\""):
-            let text = found.dropFirst().dropLast()
-            return Cell(bytes[text].contains(UInt8(ascii: "\\")) ? .escaped : .text, over: text)
+        // A string keeps its quotes, or `"1"` and `1` would be the same where only texts can be written.
+        case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "\""): return Cell(.json, over: found)
         case UInt8(ascii: "t"), UInt8(ascii: "f"): return Cell(.bool, over: found)
         case UInt8(ascii: "n"): return .null
         default: return Cell(.number, over: found)

@@ -6,22 +6,45 @@ public import PipelineCore
 /// - Schema: the columns go; behind the others come `name`, a `text`, and `value`, of the columns' type. Columns of
 ///   different numeric types make a `decimal`; other types must be one.
 /// - Cost per row: as many cells are written as there are columns; no allocation but for the larger batch.
-/// - Example: `unpivot: {columns: [desktop, mobile], name: device, value: sessions}`.
+/// - Example: `unpivot: {columns: [desktop, mobile], name: device, value: sessions}`; where the columns are not known before
+///   the query has run, `unpivot: {except: [date], name: device, value: sessions}`.
 public struct UnpivotStage: Stage {
-    private let columns: [String]
+    /// Which columns become rows.
+    private enum Choice: Hashable {
+        case these([String])
+        case allBut([String])
+    }
+
+    private let choice: Choice
     private let nameColumn: String
     private let valueColumn: String
 
     /// Makes rows of `columns`, their names in the column `name` and their values in the column `value`.
     public init(_ columns: [String], name: String, value: String) {
-        self.columns = columns
-        nameColumn = name
-        valueColumn = value
+        self.init(.these(columns), name, value)
+    }
+
+    /// Makes rows of all columns but `kept`, their names in the column `name` and their values in the column `value`.
+    public init(except kept: [String], name: String, value: String) {
+        self.init(.allBut(kept), name, value)
+    }
+
+    private init(_ choice: Choice, _ name: String, _ value: String) {
+        (self.choice, nameColumn, valueColumn) = (choice, name, value)
     }
 
     /// Ties the stage to columns; those it names must be there and share a type, and the new names be free.
     public func bind(to input: Schema) throws(StageError) -> any BoundStage {
-        let positions = try input.positions(of: columns, for: Self.name)
+        let positions: [Int]
+        switch choice {
+        case .these(let columns): positions = try input.positions(of: columns, for: Self.name)
+        case .allBut(let columns):
+            let kept = try input.positions(of: columns, for: Self.name)
+            positions = input.columns.indices.filter { place in
+                !kept.contains(place) && !input.columns[place].name.hasPrefix(ColumnName.reservedPrefix)
+            }
+        }
+        let columns = positions.map { input.columns[$0].name }
         let kept = input.columns.indices.filter { !positions.contains($0) }
         let names = kept.map { input.columns[$0].name } + [nameColumn, valueColumn]
         for (index, name) in names.enumerated() where names[..<index].contains(name) {
@@ -59,19 +82,22 @@ extension UnpivotStage: NamedStage {
     init(arguments: StageArgument) throws(StageError) {
         let usage = "expected `\(Self.name): {columns: [desktop, mobile], name: device, value: sessions}`"
         guard case .map(let entries) = arguments else { throw StageError(.schema, "\(Self.name): \(usage)") }
-        var (columns, name, value) = ([String](), String?.none, String?.none)
+        var (choices, name, value) = ([Choice](), String?.none, String?.none)
         for entry in entries {
             switch entry.key {
-            case "columns": columns = try entry.value.columnNames(of: Self.name)
+            case "columns": choices.append(.these(try entry.value.columnNames(of: Self.name)))
+            case "except": choices.append(.allBut(try entry.value.columnNames(of: Self.name)))
             case "name": name = entry.value.name
             case "value": value = entry.value.name
             default:
-                let hint = NearestName.hint(for: entry.key, in: ["columns", "name", "value"], called: "keys")
+                let hint = NearestName.hint(for: entry.key, in: ["columns", "except", "name", "value"], called: "keys")
                 throw StageError(.schema, "\(Self.name): there is no key '\(entry.key)'\(hint)")
             }
         }
-        guard !columns.isEmpty, let name, let value else { throw StageError(.schema, "\(Self.name): \(usage)") }
-        self.init(columns, name: name, value: value)
+        guard choices.count == 1, let choice = choices.first, let name, let value else {
+            throw StageError(.schema, "\(Self.name): \(usage), or `except:` in the place of `columns:`")
+        }
+        self.init(choice, name, value)
     }
 }
 
@@ -83,7 +109,10 @@ private struct BoundUnpivot: TracedStage {
 
     func sources(of place: Int) -> [Int] { place < kept.count ? [kept[place]] : place == kept.count ? [] : positions }
 
-    func process(_ batch: inout Batch, rejecting rejects: inout Rejects) {
+    func process(_ batch: inout Batch, rejecting rejects: inout Rejects) throws(StageError) {
+        guard !positions.isEmpty || batch.rowCount == 0 else {
+            throw StageError(.data, "\(UnpivotStage.name): no column is left to make rows of")
+        }
         let (width, cells, rowCount) = (batch.columnCount, batch.cells, batch.rowCount)
         let nameCells = names.map { name in
             let start = batch.bytes.count

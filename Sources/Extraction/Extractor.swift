@@ -29,6 +29,9 @@ package struct WindowRequest: Sendable {
     /// The data source's id, `ds_id`.
     var source: String { query["ds_id"]?.textValue ?? "" }
 
+    /// Whether the columns of its result are named by the header row alone, which then must be there.
+    var hasHeader: Bool { HeaderRow.names(columnsOf: query) }
+
     /// Whether the user limits or orders the rows, so that a short or halved result would not be what was asked for.
     var decidesRows: Bool { query["max_rows"] != nil || query["order_rows"] != nil }
 }

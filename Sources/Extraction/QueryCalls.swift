@@ -160,7 +160,7 @@ final class QueryCalls {
         control.syncTimeout = Int(extractor.settings.serverWait / .seconds(1))
         control.offsetStart = 0
         control.offsetEnd = firstRows - 1
-        control.noHeaders = true
+        control.noHeaders = !request.hasHeader
         if body["max_rows"] == nil { control.maxRows = extractor.settings.rowLimit }
         if request.isFresh, body["cache_minutes"] == nil { control.cacheMinutes = 0 }
         tally.add()
@@ -204,13 +204,19 @@ final class QueryCalls {
         _ reader: inout RowReader
     ) async throws -> Answer {
         reader.schema = nil
-        reader.beginBody()
+        reader.beginBody(hasHeader: request.hasHeader)
         var meta: ResultMeta?
+        var hasRows = false
         /// What the answer says, once its rows begin.
         func note(_ event: ReadEvent, _ chunk: ByteChunk?, at offset: Int) async throws -> Answer? {
             switch event {
             case .meta(let bytes): meta = try decode(bytes, response)
             case .error(let bytes): throw response.error(member: bytes, requestID: meta?.requestID)
+            // The row that names the columns comes first.
+            case .rowsBegin(afterMeta: true) where request.hasHeader: hasRows = true
+            case .header(let bytes):
+                meta?.name(columns: (try? JSONValue(parsing: bytes)) ?? .null)
+                return answer(response, meta, hasData: true, .here(response, chunk, offset: offset))
             case .rowsBegin(afterMeta: true):
                 return answer(response, meta, hasData: true, .here(response, chunk, offset: offset))
             case .rowsBegin(afterMeta: false):
@@ -232,7 +238,9 @@ final class QueryCalls {
             while true {
                 let event = try reader.finish()
                 if let answer = try await note(event, nil, at: 0) { return answer }
-                if case .end = event { return answer(response, meta, hasData: false, .elsewhere) }
+                guard case .end = event else { continue }
+                if hasRows { meta?.name(columns: nil) }
+                return answer(response, meta, hasData: hasRows, .elsewhere)
             }
         } catch let error as ReadError {
             reader.abandonBody()
@@ -271,21 +279,28 @@ final class QueryCalls {
     private func metaAlone(of query: KnownQuery) async throws -> ResultMeta {
         tally.add()
         let response = try await queries.status(of: query.scheduleID, offsetStart: 0, offsetEnd: 0, options: options)
+        let body = try await small(response)
+        guard var meta = body["meta"].flatMap({ ResultMeta($0) }) else {
+            throw response.violation("the answer has no `meta`", isTransient: true)
+        }
+        if request.hasHeader, let rows = body["data"]?.arrayValue { meta.name(columns: rows.first) }
+        return meta
+    }
+
+    /// The body of an answer of a row or two, which is small enough to hold.
+    private func small(_ response: StreamedResponse) async throws -> JSONValue {
         var bytes: [UInt8] = []
         while let chunk = try await response.body.next() {
             chunk.withBytes { span in unsafe span.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) } }
             guard bytes.count <= 16 << 20 else {
-                throw response.violation("an answer of one row is longer than 16 MiB", isTransient: false)
+                throw response.violation("an answer of a row or two is longer than 16 MiB", isTransient: false)
             }
         }
         guard let body = try? JSONValue(parsing: bytes), body.objectValue != nil else {
             throw response.violation("the answer is not a JSON object", isTransient: true)
         }
         if let error = body["error"], !error.isNull { throw response.error(decoding: bytes) }
-        guard let meta = body["meta"].flatMap({ ResultMeta($0) }) else {
-            throw response.violation("the answer has no `meta`", isTransient: true)
-        }
-        return meta
+        return body
     }
 
     // MARK: Pages
@@ -307,6 +322,40 @@ final class QueryCalls {
         } catch let error as SupermetricsError where error.isResultGone {
             throw ReadAgain(cause: .gone(leaf: leaf, error), requestID: error.requestID)
         }
+    }
+
+    /// The answer with all rows of a finished query, and the header row before them.
+    func whole(of query: KnownQuery, rows: Int, leaf: Int) async throws -> StreamedResponse {
+        tally.add()
+        do {
+            return try await queries.status(
+                of: query.scheduleID,
+                offsetStart: 0,
+                offsetEnd: rows - 1,
+                options: options
+            )
+        } catch let error where error.isResultGone {
+            throw ReadAgain(cause: .gone(leaf: leaf, error), requestID: error.requestID)
+        }
+    }
+
+    /// Whether a result with a header row goes on behind `count` rows, of which `lastRow` is the last.
+    ///
+    /// Nobody knows whether the header row takes a place in the count of offsets: where it does, the last row is found
+    /// once more.
+    func hasMore(behind count: Int, lastRow: [UInt8], of query: KnownQuery, leaf: Int) async throws -> Bool {
+        tally.add()
+        let response: StreamedResponse
+        do {
+            response = try await queries.results(of: query.scheduleID, offset: count, limit: 2, options: options)
+        } catch {
+            guard error.isResultGone else { throw error }
+            throw ReadAgain(cause: .gone(leaf: leaf, error), requestID: error.requestID)
+        }
+        guard let rows = try await small(response)["data"]?.arrayValue?.dropFirst() else {
+            throw response.violation("the answer has no `data`", isTransient: true)
+        }
+        return rows.count > 1 || rows.contains { $0 != (try? JSONValue(parsing: lastRow)) }
     }
 
     /// Asks for a page now whose body is read later; there is none asked for already.
@@ -349,7 +398,7 @@ final class QueryCalls {
             switch event {
             case .meta(let bytes): meta = ResultMeta(json: bytes)
             case .error(let bytes): throw response.error(member: bytes, requestID: meta?.requestID)
-            case .rowsBegin, .batch, .end: break
+            case .rowsBegin, .header, .batch, .end: break
             }
         }
         do {

@@ -39,6 +39,10 @@ struct ResultMeta: Sendable {
     var fields: [ResultField] = []
     /// Why the columns cannot be told from the metadata, where they cannot.
     var fieldsProblem: String?
+    /// The fields that are not split into columns, each with the first column its metadata claim for it.
+    private(set) var described: [(field: ResultField, column: Int?)] = []
+    /// The header row, where the columns are named by it.
+    var labels: [String] = []
 
     /// An answer that said nothing.
     init() {}
@@ -71,24 +75,27 @@ struct ResultMeta: Sendable {
     var describesColumns: Bool { !fields.isEmpty || fieldsProblem != nil }
 
     private mutating func readFields(_ described: [JSONValue], totalColumns: Int?) {
-        guard !described.contains(where: { $0["field_split"]?.textValue?.lowercased() == "column" }) else {
-            fieldsProblem = "a field is split into columns, whose names only a header row can tell"
-            return
-        }
-        let shown = described.filter { $0["visible"]?.isOn != false || $0["data_column"]?.count != nil }
-        var columns: [Int: ResultField] = [:]
-        for (position, field) in shown.enumerated() {
+        let whole = described.filter { $0["field_split"]?.textValue?.lowercased() != "column" }
+        for field in whole where field["visible"]?.isOn != false || field["data_column"]?.count != nil {
             guard let id = field["id"]?.textValue ?? field["field_id"]?.textValue else {
                 fieldsProblem = "a field has no id"
                 return
             }
-            let column = field["data_column"]?.count ?? position
             let known = ResultField(
                 id: id,
                 name: field["field_name"]?.textValue ?? id,
                 dataType: field["data_type"]?.textValue ?? "",
                 isMetric: field["field_type"]?.textValue?.lowercased() == "met"
             )
+            self.described.append((known, field["data_column"]?.count))
+        }
+        guard whole.count == described.count else {
+            fieldsProblem = "a field is split into columns, whose names only a header row can tell"
+            return
+        }
+        var columns: [Int: ResultField] = [:]
+        for (position, (known, place)) in self.described.enumerated() {
+            let column = place ?? position
             guard columns.updateValue(known, forKey: column) == nil else {
                 fieldsProblem = "two fields stand in column \(column)"
                 return

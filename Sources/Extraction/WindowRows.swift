@@ -24,6 +24,8 @@ package final class WindowRows {
     private var paging: Paging
     private var page: Page?
     private var resumes = 0
+    /// The header row, where the columns are named by it.
+    private var labels: [String] = []
     private var isFlushed = false
     /// The id of the last answer that described a result, for messages.
     private var requestID: String?
@@ -53,7 +55,7 @@ package final class WindowRows {
         calls = QueryCalls(extractor, request, tally: tally, record: record)
         known = WindowFacts(fetchedAt: extractor.now())
         reader = RowReader(batchSize: extractor.settings.batchBytes, storage: extractor.storage)
-        paging = Paging(headerCounted: extractor.headerCounted)
+        paging = Paging(headerCounted: request.hasHeader ? .unknown : extractor.headerCounted)
     }
 
     /// Rows the window is expected to have, once its first answer is there; nil where the API does not say.
@@ -136,7 +138,7 @@ package final class WindowRows {
             isOpen = true
             return
         }
-        let firstPage = extractor.settings.pageRows
+        let firstPage = request.hasHeader ? wholeResult : extractor.settings.pageRows
         let answered = try await extractor.queries.withPermit {
             try await calls.result(of: tree[leaf], firstRows: firstPage, reader: &reader)
         }
@@ -161,11 +163,12 @@ package final class WindowRows {
         if let problem = meta.fieldsProblem ?? (meta.fields.isEmpty ? "the answer describes no fields" : nil) {
             throw ExtractionError(
                 .unsupported,
-                "the columns of the result cannot be told: \(problem); ask for plain fields, without pivot or comparison",
+                "the columns of the result cannot be told: \(problem); write a field that is split into columns as"
+                    + " {id: Device, split: column}, and a comparison with compare_type",
                 requestID: meta.requestID
             )
         }
-        if fields.isEmpty { fields = meta.fields }
+        if fields.isEmpty { (fields, labels) = (meta.fields, meta.labels) }
         guard fields == meta.fields else {
             throw ExtractionError(
                 .incomplete,
@@ -184,9 +187,9 @@ package final class WindowRows {
     private func weigh(_ meta: ResultMeta, of query: KnownQuery) async throws {
         if fields.isEmpty { fields = meta.fields }
         requestID = meta.requestID ?? requestID
-        paging = Paging(headerCounted: extractor.headerCounted)
+        paging = Paging(headerCounted: request.hasHeader ? .unknown : extractor.headerCounted)
         guard paging.announce(meta.totalRows), let announced = paging.announced else { return }
-        if paging.headerCounted == .unknown, [announced, announced - 1].contains(where: mayBeCut) {
+        if paging.headerCounted == .unknown, !request.hasHeader, [announced, announced - 1].contains(where: mayBeCut) {
             // Worth a request: else all rows of a result that was cut would be read in vain.
             let rows = try await rowsBehind(announced - 1, of: query)
             paging.headerAnswered(rows: rows)
@@ -257,6 +260,10 @@ package final class WindowRows {
             if let id = page?.meta?.requestID, !pages.isEmpty { pages[pages.count - 1].requestID = id }
         case .error(let bytes):
             if let page { throw page.response.error(member: bytes, requestID: page.meta?.requestID) }
+        case .header(let bytes):
+            guard (try? JSONValue(parsing: bytes)).flatMap(HeaderRow.labels) == labels else {
+                throw contradiction("the columns' names changed between two answers")
+            }
         case .rowsBegin, .end: break
         }
         return nil
@@ -277,7 +284,16 @@ package final class WindowRows {
     private func follow(_ step: Paging.Step) async throws {
         switch step {
         case .done: try endLeaf()
-        case .page: break
+        case .page:
+            guard !request.hasHeader else {
+                throw contradiction(
+                    "\(paging.received) of \(paging.announced ?? 0) announced rows came where columns are named by the header"
+                        + " row, and such a result must come as one page"
+                )
+            }
+        case .proveHeader(let offset) where request.hasHeader:
+            let hasMore = try await calls.hasMore(behind: offset, lastRow: reader.lastRow, of: query, leaf: leaf)
+            try await follow(paging.headerAnswered(rows: hasMore ? 1 : 0))
         case .proveHeader(let offset):
             let rows = try await rowsBehind(offset, of: query)
             try await follow(paging.headerAnswered(rows: rows))
@@ -290,6 +306,7 @@ package final class WindowRows {
     /// Every page but the first begins with the last row of the page before, so that the seam can be compared: a page
     /// that comes twice, or out of a result that was made anew, does not go on where the one before it ended.
     private func openPage() async throws {
+        guard !request.hasHeader else { return try await openWhole() }
         let (offset, limit, asked) = call(after: paging.received)
         let response = try await calls.page(of: query, offset: offset, limit: limit, leaf: leaf)
         guard response.status != 202 else {
@@ -300,6 +317,20 @@ package final class WindowRows {
         notePage(response.requestID)
         askAhead(afterAsking: asked)
     }
+
+    /// Opens the whole finished result, header row and all.
+    private func openWhole() async throws {
+        let response = try await calls.whole(of: query, rows: wholeResult, leaf: leaf)
+        guard response.status != 202 else {
+            throw response.violation("the rows of a finished query came as pending", isTransient: true)
+        }
+        reader.beginBody(hasHeader: true)
+        page = Page(response: response)
+        notePage(response.requestID)
+    }
+
+    /// As many rows as there can be, and a header row that may be counted as one.
+    private var wholeResult: Int { min(extractor.settings.rowLimit, 1_000_000) + 1 }
 
     /// The call for the page after so many rows: its offset and limit, and how many rows of it are new.
     private func call(after rows: Int) -> (offset: Int, limit: Int, asked: Int) {
@@ -330,6 +361,10 @@ package final class WindowRows {
         if let error = error as? ReadError, error.problem == .firstRowDiffers {
             extractor.forgetHeader()
             throw ReadAgain(cause: .seam, requestID: requestID)
+        }
+        if request.hasHeader {
+            try await extractor.pause(beforeTry: 1)
+            throw contradiction("a result whose columns are named by the header row broke off (\(error))")
         }
         if read > 0 { resumes = 0 }
         paging.brokeOff(rows: read)
@@ -369,7 +404,7 @@ package final class WindowRows {
 
     /// A leaf ended: what it proved, and whether it may have been cut.
     private func endLeaf() throws {
-        extractor.noteHeader(paging.headerCounted)
+        if !request.hasHeader { extractor.noteHeader(paging.headerCounted) }
         try judge(paging.received)
         tree[leaf].rows = paging.received
         known.announced += paging.total ?? paging.received
@@ -399,7 +434,9 @@ package final class WindowRows {
     /// Goes on where a result is whole for all that is known, else has it fetched in parts.
     private func judge(_ count: Int, of index: Int) throws {
         guard mayBeCut(count) else { return }
-        if !request.decidesRows, let pieces = tree[index].part.pieces(byDate: hasDays, byAccount: hasAccounts) {
+        if !request.decidesRows, !request.hasHeader,
+            let pieces = tree[index].part.pieces(byDate: hasDays, byAccount: hasAccounts)
+        {
             throw ReadAgain(cause: .pieces(leaf: index, count: count, pieces), requestID: requestID)
         }
         guard isAtCap(count) else {

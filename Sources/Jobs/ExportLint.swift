@@ -36,7 +36,7 @@ struct ExportLint {
 
     private mutating func settleSize(_ export: inout Export) {
         let size = export.window.size
-        guard TimeCut.judge(fieldIDs: export.query.fieldIDs, size: size) == .refused else { return }
+        guard TimeCut.judge(fieldIDs: export.query.rowFieldIDs, size: size) == .refused else { return }
         guard export.window.isSizeChosen else {
             export.window.size = .all
             return

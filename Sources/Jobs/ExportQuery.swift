@@ -1,3 +1,4 @@
+import Extraction
 package import Foundation
 package import PipelineCore
 package import SupermetricsAPI
@@ -22,6 +23,15 @@ package struct ExportQuery: Hashable, Sendable {
 
     /// The ids of the fields asked for, in order, as far as they can be told from the query alone.
     package var fieldIDs: [String] { object["fields"].map(Self.ids(of:)) ?? [] }
+
+    /// Those of them that stand in the rows: what is split into columns does not tell one row from another.
+    package var rowFieldIDs: [String] {
+        guard case .array(let elements)? = object["fields"] else { return fieldIDs }
+        return elements.filter { !HeaderRow.isSplit($0) }.flatMap(Self.ids(ofElement:))
+    }
+
+    /// Whether the header row alone names the columns of the result, so that they are known once it is there.
+    package var isNamedByHeader: Bool { HeaderRow.names(columnsOf: object) }
 
     /// The most rows the user wants; nil for all.
     package var maxRows: Int? { object["max_rows"]?.intValue }

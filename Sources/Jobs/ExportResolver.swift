@@ -60,7 +60,7 @@ struct ExportResolver {
 
     /// The grid: as written, or `all` where nothing was written and the fields do not allow a cut.
     private func size(of export: Export, range: DateRange?) async throws -> WindowSize {
-        let (size, ids) = (export.window.size, export.query.fieldIDs)
+        let (size, ids) = (export.window.size, export.query.rowFieldIDs)
         guard size != .all, range != nil else { return .all }
         var cut = TimeCut.judge(fieldIDs: ids, size: size)
         if cut == .undecided {
@@ -79,7 +79,7 @@ struct ExportResolver {
 
     /// The columns, under the names they land by, whose fields surely hold a day.
     private func dayColumns(of export: Export) -> Set<String> {
-        let days = export.query.fieldIDs.filter(TimeCut.holdsDay)
+        let days = export.query.rowFieldIDs.filter(TimeCut.holdsDay)
         var columns = Set(days.compactMap { export.columns == .keep ? $0 : ColumnName.normalized($0) })
         for stage in export.stages where stage.name == "rename" {
             let renamed = stage.argument.members.filter { columns.contains($0.name) }

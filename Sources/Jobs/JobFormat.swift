@@ -178,7 +178,7 @@ extension JobFormat {
         Field("hash", .object(hash), "HMAC-SHA-256 of columns, in lower-case hex"),
         Field("derive", .map(of: .text), "new column: expression"),
         Field("filter", .text, "keep the rows for which the expression is true"),
-        Field("dedupe", .object(dedupe), "keep the first row of each key"),
+        Field("dedupe", .object(dedupe), "keep one row of each key, by default the first"),
         Field("unpivot", .object(unpivot), "columns become rows"),
     ]
 
@@ -201,13 +201,18 @@ extension JobFormat {
         name: "dedupe",
         fields: [
             Field("key", .list(of: .text, nonEmpty: true), required: true, "the columns that identify a row"),
-            Field("keep", .map(of: .text), "which row stays, such as {max: updated_at}; default the first"),
+            Field("keep", .object(keep), "which row stays; default the first"),
         ]
+    )
+    private static let keep = ObjectShape(
+        name: "keep",
+        fields: [Field("max", .text, required: true, "the column whose largest value stays, such as updated_at")]
     )
     private static let unpivot = ObjectShape(
         name: "unpivot",
         fields: [
-            Field("columns", .list(of: .text, nonEmpty: true), required: true, "the columns that become rows"),
+            Field("columns", .list(of: .text, nonEmpty: true), "the columns that become rows"),
+            Field("except", .list(of: .text, nonEmpty: true), "or the columns that do not"),
             Field("name", .text, required: true, "the new column of their names"),
             Field("value", .text, required: true, "the new column of their values"),
         ]

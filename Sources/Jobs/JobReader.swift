@@ -210,11 +210,7 @@ extension JobReader {
         var entries: [StageEntry] = []
         for element in node?.elements ?? [] {
             guard let member = element.members.first, element.members.count == 1 else { continue }
-            let entry = StageEntry(name: member.name, argument: member.value, location: member.location)
-            entries.append(entry)
-            if entry.name == "dedupe", let keep = entry.argument["keep"] {
-                postpone("'keep' is not supported yet; the first row of each key stays", at: keep.location)
-            }
+            entries.append(StageEntry(name: member.name, argument: member.value, location: member.location))
         }
         return entries
     }

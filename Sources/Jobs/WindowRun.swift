@@ -243,25 +243,28 @@ struct WindowRun {
         return try await fanOut { lanes in
             let report = resources.report
             let turnstiles = (0..<pipeline.orderedCount).map { _ in Turnstile() }
-            let pump = Pump(
-                process: { batch, rejects, index, land in
-                    try await pipeline.process(
-                        &batch,
-                        rejecting: &rejects,
-                        wait: { try await turnstiles[$0].wait(index) },
-                        pass: { turnstiles[$0].pass(index) },
-                        land: land
-                    )
-                },
-                lanes: lanes,
-                badRows: badRowHandling(rows),
-                slots: resources.slots,
-                recycle: { [extractor = resources.extractor] in extractor.recycle($0) },
-                wrote: { report(.rows(export: export, window: window, count: $0)) }
-            )
             let pumped = try await resources.pumps.withPermit {
                 report(.loading(export: export, window: window, expectedRows: rows.expectedRows))
-                return try await pump.run { try await rows.next() }
+                let held = pipeline.holdsRows ? try await pipeline.hold { try await rows.next() } : nil
+                let pump = Pump(
+                    process: { batch, rejects, number, land in
+                        try await pipeline.process(
+                            &batch,
+                            rejecting: &rejects,
+                            number: number,
+                            held: held,
+                            wait: { try await turnstiles[$0].wait(number) },
+                            pass: { turnstiles[$0].pass(number) },
+                            land: land
+                        )
+                    },
+                    lanes: lanes,
+                    badRows: badRowHandling(rows),
+                    slots: resources.slots,
+                    recycle: { [extractor = resources.extractor] in extractor.recycle($0) },
+                    wrote: { report(.rows(export: export, window: window, count: $0)) }
+                )
+                return try await pump.run { if let held { held.next() } else { try await rows.next() } }
             }
             notes.warnings = try judge(pumped, rows.facts, audit.findings, targets).map { "\(window): \($0)" }
             notes.bytes = pumped.bytes

@@ -14,7 +14,7 @@
         case number = 4
         /// The bytes `true` or `false`.
         case bool = 5
-        /// A JSON array or object, as written.
+        /// A JSON array or object, as written; in a column of JSON a string too, with its quotes.
         case json = 6
     }
 

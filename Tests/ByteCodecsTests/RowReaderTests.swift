@@ -275,4 +275,32 @@ struct RowReaderBatchTests {
         }
         #expect(content.rows.first?.first?.bytes.count == 60_000)
     }
+
+    @Test("A header row is told before the schema is known, and is no row, however its bytes are cut")
+    func headers() throws {
+        let header = #"[ "Date","sm\u00f6r, \"x\"" ,""]"#
+        let rows = #"["2024-01-01",1,null],["2024-01-02",2,true]"#
+        for space in ["", " ", "\n\t"] {
+            for size in [1, 2, 7, .max] {
+                for (data, count) in [("\(header)\(space),\(space)\(rows)", 2), (header, 0), ("", 0)] {
+                    var driver = ReaderDriver(columns: 3)
+                    let body = #"{"meta":{},"data":[\#(space)\#(data)\#(space)]}"#
+                    try driver.read(Array(body.utf8), hasHeader: true, chunkSize: { size })
+                    driver.flush()
+                    #expect(driver.content.header == (data.isEmpty ? nil : Array(header.utf8)))
+                    #expect(driver.content.rowCount == count && driver.facts.last?.rowCount == count)
+                    let plain = try ReaderDriver.content(of: Array(#"{"meta":{},"data":[\#(rows)]}"#.utf8), columns: 3)
+                    #expect(driver.content.rows == (count > 0 ? plain.rows : []))
+                    #expect(driver.batchSizes.allSatisfy { $0 == 2 })
+                }
+            }
+        }
+        for data in ["\(header),", "\(header) \(header)", ",", "\(header)", "[1"] {
+            var driver = ReaderDriver(columns: 3)
+            let end = data == header ? "}" : "]}"
+            #expect(throws: ReadError.self) {
+                try driver.read(Array((#"{"meta":{},"data":["# + data + end).utf8), hasHeader: true)
+            }
+        }
+    }
 }

@@ -96,6 +96,12 @@ import Testing
     static let faults: [(String, String)] = [
         ("1e37 * 100", "a number of more than 38 digits, which no expression holds"),
         ("n + 1e37 * 1e37", "a number of more than 38 digits, which no expression holds"),
+        // Found by the fuzzer: beyond 128 bits, where a quotient gets its zeros before the point.
+        ("5e37 / 1e-5", "a number of more than 38 digits, which no expression holds"),
+        (
+            "99999999999999999999999999999999999999 / -1e-37",
+            "a number of more than 38 digits, which no expression holds"
+        ),
         ("substring(t, 1, -1)", "the start or length of substring is no whole number from 0 on"),
         ("substring(t, n)", "the start or length of substring is no whole number from 0 on"),
         ("split_part(t, ' ', 0)", "the number of split_part is no whole number other than 0"),

@@ -215,6 +215,146 @@ import Testing
         #expect(error.code == .data && error.description.contains("more than 2 different keys"))
     }
 
+    @Test("dedupe: {key: [campaign], keep: {max: updated_at}}")
+    func dedupesByMaximum() throws {
+        let schema = Schema(["campaign": .text, "updated_at": .timestamp, "cost": .decimal(nil), "live": .bool])
+        let rows: [[Value]] = [
+            [.text("a"), .text("2024-01-01 10:00:00"), .number("9"), .bool("false")],
+            [.text("b"), .null, .number("-9"), .null],
+            [.text("a"), .text("2024-01-01 10:00:00.50"), .number("10"), .bool("true")],
+            [.text("c"), .null, .null, .bool("true")],
+            [.text("a"), .text("2024-01-01 10:00:00.5"), .number("1e1"), .bool("true")],
+            [.text("b"), .text("0001-01-01 00:00:00"), .number("-8.99"), .bool("false")],
+        ]
+        func kept(_ column: String) throws -> [Int] {
+            let arguments = map(["key": list("campaign"), "keep": map(["max": .text(column)])])
+            let (batch, rejects) = try run([("dedupe", arguments)], schema, rows)
+            #expect(rejects.deduplicated == 3 && rejects.rows.isEmpty)
+            #expect(batch.rows == (batch.rowNumbers ?? []).map { rows[$0 - 100] })
+            return (batch.rowNumbers ?? []).map { $0 - 100 }
+        }
+        #expect(try kept("updated_at") == [2, 3, 5])
+        #expect(try kept("cost") == [2, 3, 5])
+        #expect(try kept("live") == [2, 3, 5])
+        #expect(try kept("campaign") == [0, 1, 3])
+        let json = DedupeStage(key: ["a"], maximum: "j")
+        let error = try #require(throws: StageError.self) { try json.bind(to: Schema(["a": .text, "j": .json])) }
+        #expect(error.code == .schema && error.description.contains("'j' is json"))
+    }
+
+    /// A value of a column, and what the reference compares.
+    private struct Ranked {
+        var value: Value
+        var rank: Double
+    }
+
+    @Test("dedupe with keep finds the largest row of each key over all batches, as a plain search does")
+    func dedupeMaximumBatches() async throws {
+        var random = SplitMix(seed: 43)
+        let spellings: [(String, Double)] = [
+            ("0", 0), ("-0", 0), ("1", 1), ("1.0", 1), ("10e-1", 1), ("-1", -1), ("-1.5", -1.5), ("1.49", 1.49),
+            ("150", 150), ("1.5e2", 150), ("1e400", 1e300), ("-1e400", -1e300), ("1e-400", 1e-300),
+            ("-1e-400", -1e-300),
+            ("99999999999999999999999999999999999999", 1e38), ("100000000000000000000000000000000000000", 1.1e38),
+        ]
+        for (round, type) in [ColumnType.decimal(nil), .text, .date, .double].enumerated() {
+            let schema = Schema(["id": .int64, "key": .text, "it": type])
+            func value() -> Ranked {
+                let number = Int.random(in: 0...28, using: &random)
+                if Int.random(in: 0...9, using: &random) == 0 { return Ranked(value: .null, rank: -.infinity) }
+                switch type {
+                case .text:
+                    return Ranked(
+                        value: number % 2 == 0 ? .raw("é\(number + 10)") : .escaped("\\u00e9\(number + 10)"),
+                        rank: Double(number)
+                    )
+                case .date:
+                    return Ranked(value: .text("2024-02-\(number < 9 ? "0" : "")\(number + 1)"), rank: Double(number))
+                case .double: return Ranked(value: .number("\(number - 14)"), rank: Double(number))
+                default:
+                    let (text, rank) = spellings[number % spellings.count]
+                    return Ranked(value: .number(text), rank: rank)
+                }
+            }
+            var (rows, ranks): ([[Value]], [Double]) = ([], [])
+            for id in 0..<3000 {
+                let ranked = value()
+                rows.append([
+                    .number("\(id)"), .text("\(Int.random(in: 0...(round * 200), using: &random))"), ranked.value,
+                ])
+                ranks.append(ranked.rank)
+            }
+            // A row is left out behind the stage, so that numbers are seen to stay right; another one is bad.
+            let pipeline = try BoundPipeline(
+                reading: schema,
+                through: [
+                    FilterStage("id <> 7"), DedupeStage(key: ["key"], maximum: "it"), FilterStage("id <> 2991"),
+                    DedupeStage(key: ["id"]), CastStage([.init("key", to: .int64)]),
+                ],
+                keepsRejects: true
+            )
+            var best: [Value: Int] = [:]
+            for row in rows.indices where row != 7 {
+                if let rival = best[rows[row][1]], ranks[rival] >= ranks[row] { continue }
+                best[rows[row][1]] = row
+            }
+            let expected = best.values.sorted().filter { $0 != 2991 }
+            var starts = Array(stride(from: 0, to: rows.count, by: 170)).makeIterator()
+            #expect(pipeline.holdsRows && pipeline.orderedCount == 1)
+            let held = try await pipeline.hold {
+                starts.next().map { start in
+                    (Batch(schema, Array(rows[start..<min(start + 170, rows.count)]), firstRow: start), Rejects())
+                }
+            }
+            var (found, numbers, deduplicated, filtered, number): ([[Value]], [Int], Int, Int, Int) = ([], [], 0, 0, 0)
+            while case (var batch, var rejects)? = held.next() {
+                try await pipeline.process(
+                    &batch,
+                    rejecting: &rejects,
+                    number: number,
+                    held: held,
+                    wait: { #expect($0 == 0) },
+                    pass: { #expect($0 == 0) }
+                )
+                found += batch.rows
+                numbers += batch.rowNumbers ?? []
+                deduplicated += rejects.deduplicated
+                filtered += rejects.filtered
+                #expect(rejects.rows.isEmpty)
+                number += 1
+            }
+            #expect(numbers == expected, "\(type)")
+            #expect(found.map { $0[2] } == expected.map { rows[$0][2] })
+            #expect(deduplicated + filtered + found.count == rows.count && number == 18)
+        }
+    }
+
+    @Test("dedupe with keep stops at its memory, and rows rejected behind it still come with their cells")
+    func dedupeMaximumLimits() async throws {
+        let schema = Schema(["key": .text, "it": .decimal(nil)])
+        let rows: [[Value]] = [[.text("a"), .number("1")], [.text("b"), .number("5")], [.text("a"), .number("2")]]
+        func hold(_ stages: [any Stage]) async throws -> (BoundPipeline, HeldRows) {
+            let pipeline = try BoundPipeline(reading: schema, through: stages, keepsRejects: true)
+            var batches = [Batch(schema, rows, firstRow: 10), Batch(schema, rows, firstRow: 13)].makeIterator()
+            return (pipeline, try await pipeline.hold { batches.next().map { ($0, Rejects()) } })
+        }
+        let error = try await #require(throws: StageError.self) {
+            _ = try await hold([DedupeStage(key: ["key"], maximum: "it", limit: 200)])
+        }
+        #expect(error.code == .data && error.description.contains("make its windows smaller"))
+        let (pipeline, held) = try await hold([
+            DedupeStage(key: ["key"], maximum: "it", limit: 2000), CastStage([.init("key", to: .int64)]),
+        ])
+        var (batch, rejects) = try #require(held.next())
+        try await pipeline.process(&batch, rejecting: &rejects, number: 0, held: held, wait: { _ in }, pass: { _ in })
+        #expect(batch.rowCount == 0 && rejects.deduplicated == 1 && rejects.rows.map(\.row) == [11, 12])
+        #expect(
+            rejects.rows.map { String(decoding: $0.cells, as: UTF8.self) } == [
+                #"{"key":"b","it":5}"#, #"{"key":"a","it":2}"#,
+            ]
+        )
+    }
+
     @Test("The digest of keys is the published SipHash-2-4-128")
     func sipHash() {
         // Key 00 01 … 0f; inputs of that many bytes 00 01 02 …; from the vectors of the reference implementation.

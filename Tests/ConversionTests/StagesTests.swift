@@ -135,8 +135,13 @@ import Testing
             ("dedupe", .null, ["key: [date, account_id]"]),
             ("dedupe", map(["key": .list([.text("dat")])]), ["did you mean 'date'?"]),
             (
-                "dedupe", map(["key": .list([.text("date")]), "keep": map(["max": .text("cost")])]),
-                ["the first row of each key stays"]
+                "dedupe", map(["key": .list([.text("date")]), "keep": map(["max": .text("cots")])]),
+                ["did you mean 'cost'?"]
+            ),
+            ("dedupe", map(["key": .list([.text("date")]), "keep": .text("last")]), ["keep: {max: updated_at}"]),
+            (
+                "dedupe", map(["key": .list([.text("date")]), "keep": map(["min": .text("cost")])]),
+                ["{max: updated_at}"]
             ),
             (
                 "unpivot",

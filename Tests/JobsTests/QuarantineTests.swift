@@ -81,6 +81,31 @@ struct QuarantineTests {
         }
     }
 
+    @Test("dedupe with keep loads the largest row of each key, in row order, whatever stands before and behind it")
+    func dedupeByMaximum() async throws {
+        try await withRunWorld({ $0.rowsPerDay = 500 }) { world in
+            let stages = """
+                stages: [{filter: "impressions > 1000"}, {dedupe: {key: [date], keep: {max: impressions}}}, \
+                {derive: {x: "cost * 2"}}]
+                """
+            let summary = try await world.run(world.yaml(stages))
+            #expect(summary.exitCode == 0, "\(summary.texts)")
+            var best: [String?: Int] = [:]
+            let rows = try await world.expected()
+            func impressions(_ row: Int) -> Double { rows[row][3].flatMap { Double($0) } ?? 0 }
+            for row in rows.indices where impressions(row) > 1000 {
+                if let rival = best[rows[row][0]], impressions(rival) >= impressions(row) { continue }
+                best[rows[row][0]] = row
+            }
+            let expected = best.values.sorted().map { rows[$0] }
+            #expect(
+                world.store().rows(of: RunWorld.export).map { Array($0[0...4]) } == expected.map { Array($0[0...4]) }
+            )
+            let window = try #require(summary.export()?.windows.first)
+            #expect(window.rows == 7 && window.filtered + window.deduplicated + 7 == 3500 && window.deduplicated > 0)
+        }
+    }
+
     @Test("dedupe keeps the first row of each key, whatever goes side by side, and every row is accounted for")
     func dedupe() async throws {
         try await withRunWorld({ $0.rowsPerDay = 500 }) { world in

@@ -259,4 +259,32 @@ struct DataTests {
             #expect(page.data.map { $0 as NSArray } == Array(rows[10...12]) as NSArray)
         }
     }
+
+    @Test("A split field becomes columns whose names stand in the header row alone, with the sums of its rows")
+    func split() async throws {
+        var options = SandboxOptions()
+        options.hostileRate = 0
+        try await withSandbox(options) { sandbox in
+            let client = RawClient(sandbox: sandbox)
+            let plain = try #require(
+                try await client.post(queryJSON(Self.bare, fields: #"["Date","Device","Clicks"]"#)).data
+            )
+            let answer = try await client.post(queryJSON(fields: #"["Date",["Device"],"Clicks"]"#))
+            let rows = try #require(answer.data)
+            let header = try #require(rows.first as? [String])
+            #expect(header == ["Date", "Computers", "Mobile devices", "Tablets"])
+            for row in rows.dropFirst() {
+                for (device, cell) in zip(header, row).dropFirst() {
+                    let own = plain.filter { $0[0] as? String == row[0] as? String && $0[1] as? String == device }
+                    let sum = own.reduce(0) { $0 + (($1[2] as? NSNumber)?.intValue ?? 0) }
+                    #expect((cell as? NSNumber)?.intValue == sum)
+                }
+            }
+            let fields = try #require(answer.query["fields"] as? [[String: Any]])
+            #expect(fields.map { $0["field_split"] as? String } == ["row", "column", "row"])
+            #expect(fields.map { $0["data_column"] as? Int } == [0, nil, 1])
+            #expect(answer.result["total_columns"] as? Int == 4)
+            #expect(answer.result["total_rows"] as? Int == rows.count)
+        }
+    }
 }

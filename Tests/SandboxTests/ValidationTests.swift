@@ -23,10 +23,16 @@ struct ValidationTests {
             names: "100"
         ),
         Refusal(
+            json: queryJSON(fields: #"[{"id":"Date","split":"diagonal"}]"#),
+            code: "INVALID_PARAMETER",
+            names: "diagonal"
+        ),
+        Refusal(
             json: queryJSON(fields: #"[{"id":"Date","split":"column"}]"#),
             code: "INVALID_PARAMETER",
-            names: "column"
+            names: "metric"
         ),
+        Refusal(json: queryJSON(fields: #"["Date",["Clicks"]]"#), code: "INVALID_PARAMETER", names: "'Clicks'"),
         Refusal(json: queryJSON(accounts: #""999""#), code: "ACCOUNT_ID_INVALID", names: "'999'"),
         Refusal(json: queryJSON(accounts: "[]"), code: "ACCOUNT_REQUIRED", names: "ds_accounts"),
         Refusal(

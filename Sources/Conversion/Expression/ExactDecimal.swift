@@ -295,7 +295,8 @@ struct ExactDecimal: BitwiseCopyable, Hashable {
             while scale > 0, endsInZero(value) { (value, scale) = (value / 10, scale - 1) }
         }
         if value == 0 { return .zero }
-        while scale < 0, value < UInt128(bound) { (value, scale) = (value * 10, scale + 1) }
+        // Ten times a number just below the bound would be more than 128 bits hold.
+        while scale < 0, value < UInt128(bound) / 10 { (value, scale) = (value * 10, scale + 1) }
         guard scale >= 0, value < UInt128(bound), scale <= scaleLimit else { return ExactDecimal(mark: excess) }
         return ExactDecimal(coefficient: isNegative ? -Int128(value) : Int128(value), scale: scale)
     }

@@ -4,6 +4,17 @@ struct DataQuery: Sendable {
         /// The id as the request spelled it.
         var requestedID: String
         var field: SourceField
+        /// Whether its values become columns.
+        var isSplit = false
+    }
+
+    /// What the metrics are compared with.
+    struct Comparison: Sendable {
+        /// `custom`, `prev_range`, `prev_year` or `prev_year_weekday`.
+        var type: String
+        /// `perc_change`, `abs_change` or `value`.
+        var show: String
+        var days: DaySpan
     }
 
     struct Order: Sendable {
@@ -23,6 +34,7 @@ struct DataQuery: Sendable {
     var segments: [String]
     var columns: [Column]
     var days: DaySpan?
+    var comparison: Comparison?
     var filter: String?
     var order: [Order]
     var maxRows: Int
@@ -40,6 +52,8 @@ struct DataQuery: Sendable {
             json.array("ds_accounts") { for account in accounts { $0.string(nil, account.id) } }
             json.array("ds_segments") { for segment in segments { $0.string(nil, segment) } }
             json.array("fields") { for column in columns { $0.string(nil, column.field.id) } }
+            json.array("split") { for column in columns where column.isSplit { $0.string(nil, column.field.id) } }
+            json.string("compare", comparison.map { "\($0.type) \($0.show) \($0.days.first.iso)" } ?? "")
             json.string("start_date", days?.first.iso ?? "")
             json.string("end_date", days?.last.iso ?? "")
             json.string("filter", filter ?? "")
@@ -49,6 +63,11 @@ struct DataQuery: Sendable {
         }
         return String(decoding: json.bytes, as: UTF8.self)
     }
+}
+
+extension DataQuery {
+    /// Whether its columns are named in the header row alone.
+    var isWide: Bool { comparison != nil || columns.contains(where: \.isSplit) }
 }
 
 /// The rows of a page: which one is first, and how many at most (nil for all).

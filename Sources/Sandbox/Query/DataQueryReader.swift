@@ -24,7 +24,8 @@ struct DataQueryReader {
         guard let source = catalog.source(sourceID) else {
             throw .invalid("ds_id", "data source '\(sourceID)' does not exist.")
         }
-        try checkUnserved()
+        _ = try number("max_columns", 1...1000)
+        _ = try text("order_columns", limit: 1000)
         let settings = try settings()
         let columns = try columns(source)
         let accounts = try accounts(source)
@@ -37,6 +38,7 @@ struct DataQueryReader {
             segments: try list("ds_segments", limit: 1000),
             columns: columns,
             days: days,
+            comparison: try comparison(days, settings: settings, columns: columns),
             filter: filter,
             order: try order(source),
             maxRows: try number("max_rows", 1...1_000_000) ?? options.rowCap,
@@ -104,20 +106,43 @@ struct DataQueryReader {
 
     // MARK: Parts of a query
 
-    private func checkUnserved() throws(APIFailure) {
-        _ = try number("max_columns", 1...1000)
-        _ = try text("order_columns", limit: 1000)
-        _ = try text("compare_show", limit: 50)
-        guard let comparison = try text("compare_type", limit: 50), comparison != "none" else { return }
-        if comparison == "custom" {
-            guard try text("compare_start_date", limit: 100) != nil else {
+    private func comparison(
+        _ days: DaySpan?,
+        settings: DataQuery.Settings,
+        columns: [DataQuery.Column]
+    ) throws(APIFailure) -> DataQuery.Comparison? {
+        let show = try text("compare_show", limit: 50) ?? "perc_change"
+        let (start, end) = (try text("compare_start_date", limit: 100), try text("compare_end_date", limit: 100))
+        guard let type = try text("compare_type", limit: 50), type != "none" else { return nil }
+        guard ["perc_change", "abs_change", "value"].contains(show) else {
+            throw .invalid("compare_show", "'\(show)' is not known.")
+        }
+        guard let days else { throw .invalid("compare_type", "a comparison needs dates.") }
+        guard !columns.contains(where: \.isSplit) else {
+            throw .invalid("compare_type", "the sandbox does not serve comparisons of split fields.")
+        }
+        func compared(_ first: CivilDay, _ last: CivilDay) -> DataQuery.Comparison {
+            DataQuery.Comparison(type: type, show: show, days: DaySpan(first: first, last: last))
+        }
+        switch type {
+        case "prev_range": return compared(days.first.addingDays(-days.dayCount), days.last.addingDays(-days.dayCount))
+        case "prev_year": return compared(days.first.addingMonths(-12), days.last.addingMonths(-12))
+        case "prev_year_weekday": return compared(days.first.addingDays(-364), days.last.addingDays(-364))
+        case "custom":
+            guard let start else {
                 throw APIFailure(400, "COMPARE_START_DATE_REQUIRED", "compare_start_date is required.")
             }
-            guard try text("compare_end_date", limit: 100) != nil else {
-                throw APIFailure(400, "COMPARE_END_DATE_REQUIRED", "compare_end_date is required.")
+            guard let end else { throw APIFailure(400, "COMPARE_END_DATE_REQUIRED", "compare_end_date is required.") }
+            let today = try today(settings)
+            guard let first = DateExpression.day(start, today: today) else {
+                throw APIFailure(400, "COMPARE_START_DATE_INVALID", "'\(start)' is not a date.")
             }
+            guard let last = DateExpression.day(end, today: today), first <= last else {
+                throw APIFailure(400, "COMPARE_END_DATE_INVALID", "'\(end)' is not a date, or before the start.")
+            }
+            return compared(first, last)
+        default: throw .invalid("compare_type", "'\(type)' is not known.")
         }
-        throw .invalid("compare_type", "the sandbox does not serve comparisons.")
     }
 
     private func settings() throws(APIFailure) -> DataQuery.Settings {
@@ -158,26 +183,46 @@ struct DataQueryReader {
         guard elements.count <= 100 else { throw .outOfBounds("fields", "must not have more than 100 elements.") }
         var columns: [DataQuery.Column] = []
         for element in elements {
-            let id: String
-            if let object = element.object {
-                guard let named = (object["id"] ?? object["field_id"])?.scalarText else {
-                    throw .outOfBounds("fields", "an object needs an id.")
-                }
-                if let split = (object["split"] ?? object["field_split"])?.scalarText, split != "row" {
-                    throw .invalid("fields", "the sandbox does not serve field '\(named)' split by \(split).")
-                }
-                id = named
-            } else if let text = element.scalarText {
-                id = text
+            if case .array(let split) = element {
+                for each in split { columns.append(try column(each, source, isSplit: true)) }
             } else {
-                throw .invalid("fields", "the sandbox does not serve nested arrays, which split by column.")
+                columns.append(try column(element, source, isSplit: false))
             }
-            guard let field = source.field(id) else {
-                throw .invalid("fields", "field '\(id)' does not exist in \(source.id).")
-            }
-            columns.append(DataQuery.Column(requestedID: id, field: field))
+        }
+        guard columns.contains(where: { $0.field.role == .metric }) || !columns.contains(where: \.isSplit) else {
+            throw .invalid("fields", "a split needs a metric.")
         }
         return columns
+    }
+
+    /// One field, as an id or an object; in a nested array it is split into columns.
+    private func column(_ element: JSONValue, _ source: DataSource, isSplit: Bool) throws(APIFailure)
+        -> DataQuery.Column
+    {
+        var (id, isSplit) = ("", isSplit)
+        if let object = element.object {
+            guard let named = (object["id"] ?? object["field_id"])?.scalarText else {
+                throw .outOfBounds("fields", "an object needs an id.")
+            }
+            if let split = (object["split"] ?? object["field_split"])?.scalarText {
+                guard ["row", "column"].contains(split) else {
+                    throw .invalid("fields", "field '\(named)' cannot be split by '\(split)'.")
+                }
+                isSplit = isSplit || split == "column"
+            }
+            id = named
+        } else if let text = element.scalarText {
+            id = text
+        } else {
+            throw .outOfBounds("fields", "must be an array of ids and objects.")
+        }
+        guard let field = source.field(id) else {
+            throw .invalid("fields", "field '\(id)' does not exist in \(source.id).")
+        }
+        guard !isSplit || field.role == .dimension else {
+            throw .invalid("fields", "'\(id)' is a metric, which cannot be split into columns.")
+        }
+        return DataQuery.Column(requestedID: id, field: field, isSplit: isSplit)
     }
 
     private func order(_ source: DataSource) throws(APIFailure) -> [DataQuery.Order] {

@@ -104,9 +104,9 @@ extension Exchange {
             json.string("request_id", requestID)
             if options.dialect == .scheduled { json.string("schedule_id", entry.scheduleID) }
             json.string("status_code", options.dialect == .scheduled ? "SUCCESS" : "success")
-            json.object("query") { json in write(query, to: &json) }
+            json.object("query") { json in write(entry, to: &json) }
             json.object("result") { json in
-                json.integer("total_columns", query.columns.count)
+                json.integer("total_columns", entry.rows.labels.count)
                 json.integer("total_rows", total + (countsHeader ? 1 : 0))
                 json.token("run_seconds", String(entry.runSeconds))
                 if let sampled = options.dataSampled {
@@ -125,29 +125,30 @@ extension Exchange {
         return ByteBuffer(bytes: json.bytes)
     }
 
-    private func write(_ query: DataQuery, to json: inout JSONWriter) {
+    private func write(_ entry: QueryTable.Entry, to json: inout JSONWriter) {
+        let query = entry.rows.query
         string("start_date", query.days?.first.iso, &json)
         string("end_date", query.days?.last.iso, &json)
         json.array("ds_accounts") { json in for account in query.accounts { json.string(nil, account.id) } }
         json.array("ds_segments") { json in for segment in query.segments { json.string(nil, segment) } }
         json.array("fields") { json in
-            for (index, column) in query.columns.enumerated() {
+            for (column, place) in zip(query.columns, entry.rows.places) {
                 json.object { json in
                     json.string("id", column.requestedID)
                     json.string("field_id", column.field.id)
                     json.string("field_name", column.field.name)
                     json.string("field_type", column.field.role.rawValue)
-                    json.string("field_split", "row")
+                    json.string("field_split", column.isSplit ? "column" : "row")
                     json.string("data_type", column.field.dataType)
-                    json.integer("data_column", index)
+                    if let place { json.integer("data_column", place) }
                     json.bool("visible", true)
                 }
             }
         }
-        null("compare_type", &json)
-        null("compare_show", &json)
-        null("compare_start_date", &json)
-        null("compare_end_date", &json)
+        string("compare_type", query.comparison?.type, &json)
+        string("compare_show", query.comparison?.show, &json)
+        string("compare_start_date", query.comparison?.days.first.iso, &json)
+        string("compare_end_date", query.comparison?.days.last.iso, &json)
         json.value("settings", .object(query.settings.sent))
         if let minutes = query.cacheMinutes {
             json.integer("cache_minutes", minutes)

@@ -9,10 +9,12 @@ struct ResultRows: Sendable {
     private let style: EscapeStyle
     /// The rows that passed the filter, sorted; nil when all rows stand in their own order.
     private let order: [Int]?
+    /// The rows where the query splits or compares; nil where the metadata describe every column.
+    private let wide: WideRows?
 
     /// Plans the result.
     ///
-    /// CPU work in the number of rows when the query filters or sorts, next to none otherwise.
+    /// CPU work in the number of rows when the query filters, sorts, splits or compares, next to none otherwise.
     init(_ query: DataQuery, options: SandboxOptions) throws(APIFailure) {
         self.query = query
         style = options.escapeStyle
@@ -24,12 +26,12 @@ struct ResultRows: Sendable {
             style: style,
             decodesJSON: query.settings.decodesJSON
         )
-        func renderer(_ fields: [SourceField]) -> RowRenderer {
+        func renderer(_ fields: [SourceField], of days: DaySpan? = query.days) -> RowRenderer {
             RowRenderer(
                 source: query.source,
                 fields: fields,
                 accounts: query.accounts,
-                spans: query.days?.cut(by: grain) ?? [],
+                spans: days?.cut(by: grain) ?? [],
                 settings: settings
             )
         }
@@ -50,7 +52,10 @@ struct ResultRows: Sendable {
             order = keyed.sorted { Self.precedes($0, $1, by: query.order) }.map(\.row)
         }
         self.order = order
-        count = min(order?.count ?? rows.rowCount, query.maxRows, options.rowCap)
+        let compared = query.comparison.map { renderer(query.columns.map(\.field), of: $0.days) }
+        wide =
+            query.isWide ? WideRows(query, order: order ?? Array(0..<rows.rowCount), rows, compared: compared) : nil
+        count = min(wide?.rows.count ?? order?.count ?? rows.rowCount, query.maxRows, options.rowCap)
     }
 
     private static func precedes(
@@ -71,6 +76,12 @@ struct ResultRows: Sendable {
         return left.row < right.row
     }
 
+    /// The columns' display names, as the header row has them.
+    var labels: [String] { wide?.labels ?? query.columns.map(\.field.name) }
+
+    /// Where each field's cells stand in a row; nil for a field that is split into columns.
+    var places: [Int?] { wide?.places ?? query.columns.indices.map { $0 } }
+
     /// The rows that exist of a page.
     func existing(_ page: PageRange) -> Range<Int> {
         let start = min(page.start, count)
@@ -86,14 +97,18 @@ struct ResultRows: Sendable {
         var needsComma = false
         if !query.settings.noHeaders {
             var header = JSONWriter(style: style)
-            header.array { for column in query.columns { $0.string(nil, column.field.name) } }
+            header.array { for label in labels { $0.string(nil, label) } }
             bytes.append(contentsOf: header.bytes)
             needsComma = true
         }
         for row in rows {
             if needsComma { bytes.append(UInt8(ascii: ",")) }
             needsComma = true
-            renderer.appendRow(order?[row] ?? row, to: &bytes)
+            if let wide {
+                bytes.append(contentsOf: wide.rows[row])
+            } else {
+                renderer.appendRow(order?[row] ?? row, to: &bytes)
+            }
             if bytes.count >= Self.pieceLength {
                 pieces.append(ByteBuffer(bytes: bytes))
                 bytes.removeAll(keepingCapacity: true)

@@ -24,6 +24,8 @@ struct BodyContent: Equatable {
     var error: [UInt8]?
     /// Nil where there is no `data`.
     var rowsAfterMeta: Bool?
+    /// The header row, as sent, where there is one.
+    var header: [UInt8]?
     /// Good rows alone.
     var rows: [[PlainCell]] = []
     var bad: [Bad] = []
@@ -36,7 +38,12 @@ struct BodyContent: Equatable {
 enum PlainReader {
     struct Refused: Error {}
 
-    static func read(_ body: [UInt8], columns: Int, limits: ReadLimits = ReadLimits()) throws -> BodyContent {
+    static func read(
+        _ body: [UInt8],
+        columns: Int,
+        hasHeader: Bool = false,
+        limits: ReadLimits = ReadLimits()
+    ) throws -> BodyContent {
         let root = try PlainJSON(whole: body)
         guard root.kind == .object else { throw Refused() }
         var content = BodyContent()
@@ -50,7 +57,17 @@ enum PlainReader {
             }
             if name == "data", value.kind == .array {
                 content.rowsAfterMeta = content.meta != nil
-                for row in value.elements { try add(row, to: &content, columns: columns, limits: limits) }
+                let header = hasHeader ? value.elements.first : nil
+                if let header {
+                    guard header.fault == nil, header.depth <= limits.depth, header.bytes.count <= limits.valueBytes
+                    else {
+                        throw Refused()
+                    }
+                }
+                content.header = header?.bytes
+                for row in value.elements.dropFirst(header == nil ? 0 : 1) {
+                    try add(row, to: &content, columns: columns, limits: limits)
+                }
                 continue
             }
             if name == "data", value.kind != .null { throw Refused() }

@@ -18,9 +18,10 @@ struct ReaderDriver {
     mutating func read(
         _ body: [UInt8],
         expecting row: [UInt8]? = nil,
+        hasHeader: Bool = false,
         chunkSize: () -> Int = { .max }
     ) throws(ReadError) {
-        reader.beginBody(expecting: row)
+        reader.beginBody(expecting: row, hasHeader: hasHeader)
         try feed(body, chunkSize: chunkSize)
         while true {
             let event = try reader.finish()
@@ -53,6 +54,7 @@ struct ReaderDriver {
         case .meta(let value): content.meta = value
         case .error(let value): content.error = value
         case .rowsBegin(let afterMeta): content.rowsAfterMeta = afterMeta
+        case .header(let row): content.header = row
         case .batch(let batch, let badRows): take(batch, badRows)
         case .end(let end): facts.append(end)
         }
@@ -73,11 +75,12 @@ struct ReaderDriver {
         of body: [UInt8],
         columns: Int,
         batchSize: Int = 1 << 20,
+        hasHeader: Bool = false,
         limits: ReadLimits = ReadLimits(),
         chunkSize: () -> Int = { .max }
     ) throws(ReadError) -> BodyContent {
         var driver = ReaderDriver(columns: columns, batchSize: batchSize, limits: limits)
-        try driver.read(body, chunkSize: chunkSize)
+        try driver.read(body, hasHeader: hasHeader, chunkSize: chunkSize)
         driver.flush()
         return driver.content
     }

@@ -3,21 +3,21 @@ import PipelineCore
 
 /// Reads the input as a body in every way there is and stops the process where they differ.
 ///
-/// `RowReader` reads it whole and in chunks, the plain reader reads it as a tree. The first three bytes choose columns,
-/// batch size and chunks.
+/// `RowReader` reads it whole and in chunks, the plain reader reads it as a tree. The first three bytes choose columns
+/// and a header row, batch size and chunks.
 private func compare(_ input: [UInt8]) {
     guard input.count > 3 else { return }
-    let columns = Int(input[0] % 5)
+    let (columns, hasHeader) = (Int(input[0] % 5), input[0] >= 0x80)
     let batchSize = [1, 30, 200, 1 << 20][Int(input[1] % 4)]
     var random = UInt64(input[2]) | 1
     let body = Array(input[3...])
 
-    let expected = try? PlainReader.read(body, columns: columns)
+    let expected = try? PlainReader.read(body, columns: columns, hasHeader: hasHeader)
     let whole = Result { () throws(ReadError) in
-        try ReaderDriver.content(of: body, columns: columns, batchSize: batchSize)
+        try ReaderDriver.content(of: body, columns: columns, batchSize: batchSize, hasHeader: hasHeader)
     }
     let chunked = Result { () throws(ReadError) in
-        try ReaderDriver.content(of: body, columns: columns, batchSize: batchSize) {
+        try ReaderDriver.content(of: body, columns: columns, batchSize: batchSize, hasHeader: hasHeader) {
             random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return 1 + Int(random >> 60)
         }

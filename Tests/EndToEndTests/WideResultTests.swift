@@ -1,0 +1,130 @@
+import Foundation
+import PipelineTesting
+import PostgresTesting
+import Sandbox
+import Testing
+
+/// Results whose columns their header row names: fields that are split into columns, and comparisons.
+@Suite struct WideResultTests {
+    private static let devices = ["computers", "mobile_devices", "tablets"]
+
+    private static func job(_ change: (inout ExportText) -> Void = { _ in }) -> JobText {
+        .one {
+            $0.fields = "[Date, {id: Device, split: column}, Clicks]"
+            change(&$0)
+        }
+    }
+
+    /// Clicks by day and device, made of the rows of a plain export.
+    private func sums(_ world: World) async throws -> [[String?]: Int] {
+        try await world.run(.one { ($0.fields, $0.into) = ("[Date, Device, Clicks]", ["csv: {path: plain.csv}"]) })
+        var sums: [[String?]: Int] = [:]
+        for row in try world.folder.csvRows("plain.csv") {
+            let device = row[1]?.lowercased().replacing(" ", with: "_")
+            sums[[row[0], device], default: 0] += row[2].flatMap { Int($0) } ?? 0
+        }
+        return sums
+    }
+
+    @Test func aSplitFieldLandsInColumns() async throws {
+        try await withWorld { world in
+            world.sandbox.update { $0.hostileRate = 0 }
+            let sums = try await sums(world)
+            try await world.run(Self.job())
+            let rows = try world.folder.csvRows("out/")
+            #expect(rows.count == 28)
+            for row in rows {
+                #expect(row.dropFirst().map { $0.flatMap { Int($0) } } == Self.devices.map { sums[[row[0], $0]] })
+            }
+            let header = try world.folder.text("out/window=2024-01-01..2024-01-07/part-0.csv.gz").prefix { $0 != "\n" }
+            #expect(header == "date,computers,mobile_devices,tablets")
+            // What is there is settled, and a second run asks nothing.
+            world.sandbox.clearRequests()
+            try await world.run(Self.job())
+            #expect(world.sandbox.requests.isEmpty)
+        }
+    }
+
+    @Test func unpivotMakesThemRowsWhateverTheyAre() async throws {
+        try await withWorld { world in
+            world.sandbox.update { $0.hostileRate = 0 }
+            let sums = try await sums(world)
+            let job = Self.job {
+                $0.more = [
+                    "stages: [unpivot: {except: [date], name: device, value: clicks}, filter: \"clicks IS NOT NULL\"]"
+                ]
+                $0.into = ["csv: {path: long.csv}"]
+            }
+            try await world.run(job)
+            var found: [[String?]: Int] = [:]
+            for row in try world.folder.csvRows("long.csv") { found[[row[0], row[1]]] = row[2].flatMap { Int($0) } }
+            #expect(found == sums)
+        }
+    }
+
+    @Test func windowsWithOtherColumnsEvolveOrAreRefused() async throws {
+        try await withWorld { world in
+            world.sandbox.update { ($0.hostileRate, $0.rowsPerDay) = (0, 3) }
+            // Each window has columns of its own: one file cannot hold them, a folder can.
+            func job(_ into: String, _ rule: String = "fail") -> JobText {
+                .one {
+                    ($0.fields, $0.into) = ("[{id: Date, split: column}, Device, Clicks]", [into])
+                    ($0.end, $0.window, $0.more) = ("2024-01-03", "{size: all}", ["on_schema_change: \(rule)"])
+                }
+            }
+            try await world.run(job("csv: {path: out/}"))
+            #expect(try world.folder.csvRows("out/").count == 3)
+            // The same window again with a day more.
+            func longer(_ rule: String) -> JobText {
+                var longer = job("csv: {path: out/}", rule)
+                longer.exports[0].end = "2024-01-04"
+                return longer
+            }
+            let refused = try await world.run(longer("fail"), expecting: 8)
+            #expect(refused.everything.contains("new: 2024_01_04"), "\(refused.everything)")
+            try await world.run(longer("evolve"))
+            #expect(try world.folder.csvRows("out/").allSatisfy { $0.count == 5 })
+        }
+    }
+
+    @Test func aComparisonLands() async throws {
+        try await withWorld { world in
+            world.sandbox.update { $0.hostileRate = 0 }
+            let job = JobText.one {
+                $0.fields = "[Date, Clicks]"
+                $0.query = ["compare_type: prev_year", "compare_show: value"]
+                $0.into = ["ndjson: {path: out.ndjson}"]
+            }
+            try world.folder.write(job.yaml, to: "job.yaml")
+            let checked = try await world.sluice("check", "job.yaml")
+            #expect(checked.exitCode == 0 && checked.text.contains("named by its rows"), "\(checked.everything)")
+            try await world.run(job)
+            let text = try world.folder.text("out.ndjson")
+            #expect(text.contains("\"clicks_prev_year\":"))
+            #expect(text.split(separator: "\n").count == 84)
+        }
+    }
+
+    #if Postgres
+    @Test func columnsThatComeLaterAreAddedToTheTable() async throws {
+        try await PostgresTests.withWorlds { world, database, environment in
+            world.sandbox.update { $0.hostileRate = 0 }
+            let job = Self.job {
+                ($0.end, $0.query) = ("2024-01-14", ["filter: \"Device != Tablets OR Date >= 2024-01-08\""])
+                $0.into = [PostgresTests.entry()]
+            }
+            // The first week has no tablets, the second has.
+            let first = Self.job {
+                ($0.end, $0.query) = ("2024-01-07", job.exports[0].query)
+                $0.into = [PostgresTests.entry()]
+            }
+            try await world.run(first, environment: environment)
+            try await world.run(job, environment: environment)
+            let counts = try await database.query(
+                "SELECT count(*), count(computers), count(tablets) FROM ads.spend"
+            )
+            #expect(counts == "14|14|7")
+        }
+    }
+    #endif
+}
