@@ -39,6 +39,7 @@ public struct Reject: Hashable, Sendable {
     /// The rule it broke, as a sentence a user understands and without a value: `not a date`.
     public var rule: String
     /// The row as it came, one JSON object with its columns as keys; empty where nobody keeps it.
+    ///
     /// A value that came as JSON stands in it as it was written, so that lone surrogates may occur; bytes that are no
     /// UTF-8 are replaced. Cells that a `hash` stage reads are left out and say so.
     public var cells: [UInt8]

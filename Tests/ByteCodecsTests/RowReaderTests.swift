@@ -266,7 +266,7 @@ struct RowReaderBatchTests {
         #expect(batch.bytes.count < 20_000)
     }
 
-    @Test("reads a long value that comes byte by byte in time that grows with its length", .timeLimit(.minutes(1)))
+    @Test("reads a long value that comes byte by byte in time that grows with its length", .timeLimit(.minutes(10)))
     func slowly() throws {
         let value = String(repeating: "ab\\n", count: 15_000)
         let content = try ReaderDriver.content(of: bytes(#"{"meta":["\#(value)"],"data":[["\#(value)"]]}"#), columns: 1)

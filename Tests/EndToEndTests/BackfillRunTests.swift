@@ -26,7 +26,7 @@ import Testing
     }
 
     /// Three transfers, two years each, failures and lost answers, killed at twenty moments.
-    @Test(.timeLimit(.minutes(5))) func everyDayIsLoadedOnceThroughTwentyKills() async throws {
+    @Test(.timeLimit(.minutes(10))) func everyDayIsLoadedOnceThroughTwentyKills() async throws {
         let options = Self.options { options in
             options.backfills.dayEvents = [try? DayEvent(parsing: "fail@0.02:1x")].compactMap(\.self)
             options.faults = ["reset@create:0.15", "drop@create:0.1", "503@watch:0.03", "429@create:0.05"].compactMap {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Extraction
 
-@Suite("Results that may have been cut", .timeLimit(.minutes(2)))
+@Suite("Results that may have been cut", .timeLimit(.minutes(10)))
 struct CutResultTests {
     static let query: JSONObject = ["ds_id": "AW", "fields": ["Date", "AdID"]]
 

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Extraction
 
-@Suite("Extractor", .timeLimit(.minutes(2)))
+@Suite("Extractor", .timeLimit(.minutes(10)))
 struct ExtractorTests {
     // MARK: Faults
 

@@ -6,7 +6,7 @@ import Testing
 @testable import Extraction
 
 /// Results with a field split into columns, and comparisons: the header row alone names their columns.
-@Suite("Columns named by the header row", .timeLimit(.minutes(2)))
+@Suite("Columns named by the header row", .timeLimit(.minutes(10)))
 struct HeaderRowTests {
     private static let split: JSONObject = [
         "ds_id": "AW", "ds_accounts": ["123-456-7890"],

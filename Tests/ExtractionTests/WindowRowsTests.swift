@@ -6,7 +6,7 @@ import Testing
 
 @testable import Extraction
 
-@Suite("Rows of a window", .timeLimit(.minutes(2)))
+@Suite("Rows of a window", .timeLimit(.minutes(10)))
 struct WindowRowsTests {
     @Test("A quick query takes one request, and its rows are those of the API, value by value")
     func quick() async throws {

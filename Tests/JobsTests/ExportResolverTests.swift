@@ -5,7 +5,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("Exports resolved for a run", .timeLimit(.minutes(1)))
+@Suite("Exports resolved for a run", .timeLimit(.minutes(10)))
 struct ExportResolverTests {
     /// Resolves the first export of a job.
     private func resolve(_ world: RunWorld, _ yaml: String) async throws -> ExportResolver.Resolved {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("Runs of an export", .timeLimit(.minutes(2)))
+@Suite("Runs of an export", .timeLimit(.minutes(10)))
 struct ExportRunTests {
     private static let full = SinkError(.destination, "the disk is full; make room")
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("Loads into several sinks", .timeLimit(.minutes(1)))
+@Suite("Loads into several sinks", .timeLimit(.minutes(10)))
 struct FanOutTests {
     private static let failure = SinkError(.destination, "the disk is full")
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("Plans and checks of a job", .timeLimit(.minutes(1)))
+@Suite("Plans and checks of a job", .timeLimit(.minutes(10)))
 struct JobPlanTests {
     @Test("A plan says which windows would be fetched and why, and touches nothing")
     func plan() async throws {

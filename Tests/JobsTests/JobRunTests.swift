@@ -8,7 +8,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("Runs of a job", .timeLimit(.minutes(2)))
+@Suite("Runs of a job", .timeLimit(.minutes(10)))
 struct JobRunTests {
     /// The query of the window that begins on this day cannot be run.
     private func breakWindow(_ world: RunWorld, _ start: String, _ kind: Fault.Kind = .status(400)) {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("Pump", .timeLimit(.minutes(1)))
+@Suite("Pump", .timeLimit(.minutes(10)))
 struct PumpTests {
     /// Counts batches that were read and not yet written.
     final class Gauge: Sendable {

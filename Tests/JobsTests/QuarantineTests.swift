@@ -6,7 +6,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("Quarantine and gates", .timeLimit(.minutes(2)))
+@Suite("Quarantine and gates", .timeLimit(.minutes(10)))
 struct QuarantineTests {
     /// Fails the rows of 2024-01-03 and 2024-01-10.
     private static func stages(_ extra: String = "") -> String {

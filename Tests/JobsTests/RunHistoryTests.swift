@@ -9,7 +9,7 @@ import Testing
 @testable import Jobs
 
 /// Whole histories in process: runs, edits of the job, moving days, failures of API and destinations, and deaths.
-@Suite("Histories of runs", .timeLimit(.minutes(3)))
+@Suite("Histories of runs", .timeLimit(.minutes(10)))
 struct RunHistoryTests {
     /// What the job file says at some point of the history.
     struct Config {

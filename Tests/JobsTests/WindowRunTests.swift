@@ -6,7 +6,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("Windows on their way", .timeLimit(.minutes(2)))
+@Suite("Windows on their way", .timeLimit(.minutes(10)))
 struct WindowRunTests {
     // MARK: What is refused
 

@@ -41,8 +41,10 @@ struct EncodingTests {
             )
             #expect(answer.status == 200)
             #expect(answer.dataBytes == expected.dataBytes)
-            #expect(sandbox.requests.last?.endpoint == "/query/data/json")
-            #expect(sandbox.requests.last?.parameters["fields"] == "Date,Campaign,Impressions,Cost")
+            // A client of another test may still ask for what listened on this port before.
+            let queries = sandbox.requests.filter { $0.endpoint == "/query/data/json" }
+            #expect(queries.count == 2)
+            for query in queries { #expect(query.parameters["fields"] == "Date,Campaign,Impressions,Cost") }
         }
     }
 

@@ -53,7 +53,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("holds no thread of the shared pool while it waits for a lock", .timeLimit(.minutes(1)))
+    @Test("holds no thread of the shared pool while it waits for a lock", .timeLimit(.minutes(10)))
     func blocksAlone() async throws {
         try await withDatabaseConnection { holder, database in
             let count = ProcessInfo.processInfo.activeProcessorCount + 2
@@ -224,7 +224,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("ends a statement on the server when its task is cancelled", .timeLimit(.minutes(1)))
+    @Test("ends a statement on the server when its task is cancelled", .timeLimit(.minutes(10)))
     func cancellation() async throws {
         try await withDatabaseConnection { connection, database in
             let task = Task {
@@ -251,7 +251,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("ends a COPY that is blocked behind a lock when its task is cancelled", .timeLimit(.minutes(1)))
+    @Test("ends a COPY that is blocked behind a lock when its task is cancelled", .timeLimit(.minutes(10)))
     func cancelledCopy() async throws {
         try await withDatabaseConnection { connection, database in
             try await connection.execute("CREATE TABLE t (a int UNIQUE)")
@@ -328,7 +328,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("gives up on a server that does not answer when its task is cancelled", .timeLimit(.minutes(1)))
+    @Test("gives up on a server that does not answer when its task is cancelled", .timeLimit(.minutes(10)))
     func silentServer() async throws {
         // The kernel takes the connection; nobody says anything on it.
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -471,7 +471,7 @@ struct ConnectionPoolTests {
 
 @Suite("A server for tests")
 struct PostgresServerTests {
-    @Test("keeps what was committed when it is stopped as by a power failure", .timeLimit(.minutes(2)))
+    @Test("keeps what was committed when it is stopped as by a power failure", .timeLimit(.minutes(10)))
     func restarts() async throws {
         let server = try await PostgresServer.start()
         try await server.withDatabase { database in

@@ -170,7 +170,7 @@ struct CopyRoundTripTests {
         return Batch(schema: schema, bytes: bytes, cells: cells, rowCount: rows.count)
     }
 
-    @Test("loads what the server reads from plain texts, in both formats", .timeLimit(.minutes(2)))
+    @Test("loads what the server reads from plain texts, in both formats", .timeLimit(.minutes(10)))
     func equality() async throws {
         let rows = Self.rows(420)
         let batch = Self.batch(rows)

@@ -224,7 +224,7 @@ import Testing
     /// The connection is lost at some statement, before the server has it or before its answer is there.
     ///
     /// No window is half loaded, and the next run finishes the work. Each case has other statements than the others.
-    @Test(.timeLimit(.minutes(5)), arguments: LoadMode.allCases, [false, true])
+    @Test(.timeLimit(.minutes(10)), arguments: LoadMode.allCases, [false, true])
     func aConnectionLostAtAnyStatement(_ mode: LoadMode, _ isAnswered: Bool) async throws {
         let place = (LoadMode.allCases.firstIndex(of: mode) ?? 0) * 2 + (isAnswered ? 1 : 0)
         try await SinkWorld.with(mode: mode) { world in
