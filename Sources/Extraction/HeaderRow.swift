@@ -33,8 +33,8 @@ extension ResultMeta {
     /// Takes the columns' names from the header row; nil where a result without rows came without it.
     ///
     /// A column belongs to a field where the field's metadata claim its place and its label is the field's display name.
-    /// Any other column has its label for an id, with a number behind it where the label stands there before, and holds
-    /// values of the metrics.
+    /// Any other column has its label for an id, with a number behind it where the label stands there before or is a
+    /// field's id, and holds values of the metrics.
     mutating func name(columns row: JSONValue?) {
         guard let row else {
             (fields, labels, fieldsProblem) = (described.map(\.field), [], nil)
@@ -45,16 +45,21 @@ extension ResultMeta {
             return
         }
         self.labels = labels
-        var (seen, found): ([String: Int], Int) = ([:], 0)
+        let names = labels.map { $0.isEmpty ? "(empty)" : $0 }
+        let written = Set(names)
+        var (used, found) = (Set(described.map(\.field.id)), 0)
         fields = labels.enumerated().map { place, label in
-            let name = label.isEmpty ? "(empty)" : label
-            let count = seen[name, default: 0] + 1
-            seen[name] = count
             if let known = described.first(where: { $0.column == place && $0.field.name == label }) {
                 found += 1
+                used.insert(label)
                 return known.field
             }
-            let id = count == 1 ? name : "\(name) \(count)"
+            var (id, count) = (names[place], 1)
+            while used.contains(id) || count > 1 && written.contains(id) {
+                count += 1
+                id = "\(names[place]) \(count)"
+            }
+            used.insert(id)
             return ResultField(id: id, name: label, dataType: metricType, isMetric: true)
         }
         fieldsProblem =

@@ -14,6 +14,11 @@ package struct ExportFlags {
 
     package init() {}
 
+    /// Fails where what was given so far makes no sense by itself, whatever is still missing.
+    package func check() throws(JobFileError) {
+        guard mistakes.isEmpty else { throw JobFileError(mistakes) }
+    }
+
     /// Sets a member of the query; a later one of the same name wins.
     ///
     /// - Parameters:

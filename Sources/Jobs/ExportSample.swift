@@ -17,6 +17,8 @@ package struct ExportSample: Sendable {
     package var rejects: [Rule: Int] = [:]
     /// The columns that hold the day the query asked for.
     var dayFields: Set<String> = []
+    /// Columns that the header row alone names, which come and go with the rows; no contract can promise them.
+    package var passing: [String] = []
 
     /// A rule that rows broke.
     package struct Rule: Hashable, Sendable, Comparable {
@@ -37,7 +39,8 @@ package struct ExportSample: Sendable {
     /// the row, for a row belongs to the days asked for by its day, and only where the sample has rows and none of them
     /// contradicts. Allowed values are never pinned.
     package var contract: [ContractStage.Term] {
-        zip(schema.columns, nulls).filter { $0.0.name != AccountColumn.name }.map { column, nulls in
+        let left = Set(passing + [AccountColumn.name])
+        return zip(schema.columns, nulls).filter { !left.contains($0.0.name) }.map { column, nulls in
             let isDay = column.type == .date && column.field.map(dayFields.contains) ?? false
             return ContractStage.Term(column.name, type: column.type, isNullable: !isDay || rows == 0 || nulls > 0)
         }
@@ -82,6 +85,12 @@ extension JobRun {
                 // Whatever else a stage computes, these two may put null where there was a day.
                 if !export.stages.contains(where: { ["map", "derive"].contains($0.name) }) {
                     sample.dayFields = Set(export.query.fieldIDs.filter(TimeCut.holdsDay))
+                }
+                if export.query.isNamedByHeader {
+                    let asked = Set(export.query.fieldIDs.map { $0.lowercased() })
+                    sample.passing = schema.columns.filter { column in
+                        column.field.map { !asked.contains($0.lowercased()) } ?? false
+                    }.map(\.name)
                 }
                 while var (batch, rejects) = try await rows.next() {
                     try pipeline.process(&batch, rejecting: &rejects)

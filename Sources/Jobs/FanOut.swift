@@ -75,7 +75,7 @@ extension [Lane] {
                 Reject(
                     row: batch.rowNumber(at: misfit.place),
                     column: misfit.column,
-                    stage: "load",
+                    stage: Reject.load,
                     rule: misfit.reason
                 )
             )
@@ -152,4 +152,9 @@ struct FanOut {
             }
         }
     }
+}
+
+extension Reject {
+    /// What rows break that a destination has no form for.
+    static let load = "load"
 }

@@ -64,7 +64,7 @@ extension JobRun {
         return try await withSupermetricsClient(configuration) {
             client in
             var plans: [ExportPlan] = []
-            var known: [String: [SupermetricsAPI::Field]] = [:]
+            var known: [String: SourceFields] = [:]
             for export in exports { plans.append(try await plan(export, client, known: &known)) }
             return plans
         }
@@ -73,7 +73,7 @@ extension JobRun {
     private func plan(
         _ export: Export,
         _ client: SupermetricsClient,
-        known: inout [String: [SupermetricsAPI::Field]]
+        known: inout [String: SourceFields]
     ) async throws -> ExportPlan {
         let resolved = try await ExportResolver(job: job, client: client, now: now).resolve(export)
         let warnings = try await metricWarnings(of: export, size: resolved.spec.size, client, known: &known)

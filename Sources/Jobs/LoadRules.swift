@@ -68,12 +68,24 @@ package struct LoadRules: Hashable, Sendable {
 
     /// Judges the columns of a load against those the same window landed with under the same fingerprint.
     ///
+    /// - Parameters:
+    ///   - schema: The columns of the load.
+    ///   - previous: What the window holds; a window without rows has no columns to keep.
+    ///   - fingerprint: The export as it is now.
+    ///   - isNamedByHeader: Whether the rows make the columns, so that new ones and another order are no change of the
+    ///     export's.
     /// - Throws: `Refusal` where they differ and the job does not allow it.
-    func judge(_ schema: Schema, replacing previous: Checkpoint?, fingerprint: String) throws(Refusal) {
-        guard onSchemaChange == .fail, let previous, previous.schema.columns != schema.columns,
-            previous.fingerprint == fingerprint
+    func judge(
+        _ schema: Schema,
+        replacing previous: Checkpoint?,
+        fingerprint: String,
+        isNamedByHeader: Bool = false
+    ) throws(Refusal) {
+        guard onSchemaChange == .fail, let previous, previous.counts.loaded > 0,
+            previous.schema.columns != schema.columns, previous.fingerprint == fingerprint
         else { return }
         let (old, new) = (Set(previous.schema.columns), Set(schema.columns))
+        if isNamedByHeader, old.isSubset(of: new) { return }
         func list(_ columns: Set<Column>) -> String {
             columns.map { "\($0.name) \($0.type)" }.sorted().joined(separator: ", ")
         }

@@ -31,6 +31,13 @@ extension Export {
     }
 }
 
+/// The fields of a data source.
+enum SourceFields {
+    case listed([SupermetricsAPI::Field])
+    /// Why the API did not list them.
+    case unknown(Failure)
+}
+
 extension JobRun {
     /// What must be known of the metrics of an export before it is run; where the API cannot be asked, that.
     ///
@@ -38,28 +45,37 @@ extension JobRun {
     ///   - export: The export.
     ///   - size: How its days are cut.
     ///   - client: Asks the API.
-    ///   - known: The fields of data sources that were asked for before.
+    ///   - known: The fields of data sources that were asked for before, or why they could not be had.
     /// - Returns: Sentences without the export's name.
     /// - Throws: `CancellationError` alone.
     func metricWarnings(
         of export: Export,
         size: WindowSize,
         _ client: SupermetricsClient,
-        known: inout [String: [SupermetricsAPI::Field]]
+        known: inout [String: SourceFields]
     ) async throws -> [String] {
         guard !export.cuts(size: size).isEmpty else { return [] }
         let source = export.query.dsID
-        do {
-            if known[source] == nil {
-                // A plan is worth having without this.
-                var options = RequestOptions()
-                options.retryBudget = RetryBudget(retries: 1)
-                known[source] = try await client.fields.list(dsID: source, options: options).value
+        if known[source] == nil {
+            // A plan is worth having without this: it asks once, and no more after a failure.
+            var options = RequestOptions()
+            options.retryBudget = RetryBudget(retries: 0)
+            let earlier = known.values.lazy.compactMap { if case .unknown(let failure) = $0 { failure } else { nil } }
+            do {
+                if let failure = earlier.first {
+                    known[source] = .unknown(failure)
+                } else {
+                    known[source] = .listed(try await client.fields.list(dsID: source, options: options).value)
+                }
+            } catch {
+                guard let failure = Failure(error) else { throw error }
+                known[source] = .unknown(failure)
             }
-            return [export.metricWarning(size: size, known: known[source] ?? [])].compactMap { $0 }
-        } catch {
-            guard let failure = Failure(error) else { throw error }
-            return ["whether its metrics can be added up is not known: \(failure.message)"]
+        }
+        switch known[source] {
+        case .listed(let fields)?: return [export.metricWarning(size: size, known: fields)].compactMap { $0 }
+        case .unknown(let failure)?: return ["whether its metrics can be added up is not known: \(failure.message)"]
+        case nil: return []
         }
     }
 }

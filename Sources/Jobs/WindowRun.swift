@@ -228,7 +228,12 @@ struct WindowRun {
         let audit = RowAudit(try spec.rules.expected.interest(in: rows.fields, base, of: fetch))
         let pipeline = try bindStages(to: base, audit)
         for target in targets {
-            try spec.rules.judge(pipeline.output, replacing: target.previous, fingerprint: spec.fingerprint)
+            try spec.rules.judge(
+                pipeline.output,
+                replacing: target.previous,
+                fingerprint: spec.fingerprint,
+                isNamedByHeader: HeaderRow.names(columnsOf: spec.query)
+            )
         }
         rows.schema = base
         let (export, window) = (export, name)
@@ -364,7 +369,10 @@ struct WindowRun {
     ) throws(Refusal) -> String {
         let first = "window \(name), row \(reject.row + 1), column \(reject.column): \(reject.rule)"
         let cause = "column \(reject.column): \(reject.rule)"
-        let cure = "correct it at the source, cast the column to text, or leave its field out of the query"
+        let cure =
+            reject.stage == Reject.load
+            ? "correct it at the source, give the column of the destination room for it, or leave its field out of the query"
+            : "correct it at the source, cast the column to text, or leave its field out of the query"
         switch spec.rules.onBadRow {
         case .fail:
             let more = pumped.rejected > 1 ? " (and \(pumped.rejected - 1) more bad rows)" : ""

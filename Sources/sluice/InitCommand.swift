@@ -94,6 +94,12 @@ struct InitCommand: AsyncParsableCommand {
         _ landing: inout LandingOptions,
         _ setup: JobSetup
     ) async throws -> String {
+        // What is wrong comes before what is missing.
+        do {
+            try flags.check()
+        } catch {
+            throw CommandFailure(.usage, "\(error)")
+        }
         guard Terminal.hasInputTerminal else {
             let needed = [("ds_id", "--ds-id"), ("fields", "--fields")].filter { !flags.hasQuery($0.0) }.map(\.1)
             let missing = needed + (into == nil ? ["--into"] : [])
@@ -141,6 +147,12 @@ struct InitCommand: AsyncParsableCommand {
                     + " set on_bad_row\n"
             )
         }
+        if !sample.passing.isEmpty {
+            Terminal.writeError(
+                "the contract leaves out \(sample.passing.joined(separator: ", ")): the rows make these columns, and other"
+                    + " rows make others; `unpivot` turns them into columns that stay\n"
+            )
+        }
         return sample.contract
     }
 
@@ -148,6 +160,9 @@ struct InitCommand: AsyncParsableCommand {
 
     /// Fails where the file exists and may not be replaced: before anything is asked.
     private func refuseToReplace() throws {
+        guard !path.hasSuffix("/") else {
+            throw CommandFailure(.usage, "\(path) is a folder; name a file, such as \(path)job.yaml")
+        }
         guard !isOutput, !force, FileManager.default.fileExists(atPath: path) else { return }
         throw exists
     }
@@ -160,7 +175,8 @@ struct InitCommand: AsyncParsableCommand {
         guard !isOutput else { return Terminal.write(text) }
         do {
             let options: Data.WritingOptions = force ? .atomic : .withoutOverwriting
-            try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: options)
+            // A link stays one: what it leads to is written.
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path).resolvingSymlinksInPath(), options: options)
         } catch CocoaError.fileWriteFileExists {
             throw exists
         } catch {

@@ -114,10 +114,10 @@ struct QueryOptions: ParsableArguments {
     }
 
     static func read(_ path: String) throws -> String {
-        let data =
-            path == "-"
-            ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: path)
-        guard let data, let text = String(data: data, encoding: .utf8) else {
+        // A handle reads pipes too, such as the shell's <(…).
+        let file = path == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: path)
+        guard let file, let data = try? file.readToEnd() ?? Data(), let text = String(data: data, encoding: .utf8)
+        else {
             let isThere = path == "-" || FileManager.default.fileExists(atPath: path)
             throw CommandFailure(
                 .usage,

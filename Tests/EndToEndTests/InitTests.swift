@@ -105,6 +105,32 @@ import Testing
         }
     }
 
+    /// Labels of a split field come and go: a contract that pinned them would refuse the next window.
+    @Test func aContractLeavesOutColumnsThatRowsMake() async throws {
+        try await withWorld { world in
+            world.sandbox.update { $0.hostileRate = 0 }
+            let query = """
+                {"ds_id": "AW", "ds_accounts": ["123"], "start_date": "2024-01-01", "end_date": "2024-01-03",
+                 "fields": ["Date", {"id": "Device", "split": "column"}, "Clicks"]}
+                """
+            let made = try await world.run(["init", "--query", "-", "--into", "out/", "--contract"], input: query)
+            #expect(made.exitCode == 0 && made.errors.contains("leaves out computers, mobile_devices, tablets"))
+            let text = try world.folder.text("job.yaml")
+            #expect(text.contains("date: {type: date") && !text.contains("tablets"), "\(text)")
+            try await expectRuns(world)
+        }
+    }
+
+    @Test func whatIsWrongComesBeforeWhatIsMissing() async throws {
+        try await withWorld { world in
+            let broken = try await world.run(["init", "--query", "-", "--into", "out/"], input: "[1]")
+            #expect(broken.exitCode == 2 && broken.errors.contains("a query must be one JSON object"))
+            let folder = try await world.run(["init", "sub/"] + Self.flags())
+            #expect(folder.exitCode == 2 && folder.errors.contains("sub/ is a folder"))
+            #expect(world.folder.visible() == [])
+        }
+    }
+
     // MARK: The file
 
     @Test func aFileIsReplacedOnlyByForce() async throws {

@@ -162,6 +162,13 @@ struct HeaderRowTests {
         #expect(try fields(nil).fields.map(\.id) == ["date", "m"])
     }
 
+    @Test("No label takes another's name, nor a field's id, in whatever order they come")
+    func clashes() throws {
+        #expect(try fields(["Date", "a", "a", "a 2"]).fields.map(\.id) == ["date", "a", "a 3", "a 2"])
+        #expect(try fields(["Date", "a 2", "a", "a"]).fields.map(\.id) == ["date", "a 2", "a", "a 3"])
+        #expect(try fields(["Date", "date", "m"]).fields.map(\.id) == ["date", "date 2", "m 2"])
+    }
+
     @Test("A first row that is no header row is not swallowed")
     func noHeader() throws {
         #expect(try fields(["2024-01-01", 5, 7]).fieldsProblem?.contains("should name the columns") == true)

@@ -101,7 +101,7 @@ struct JobPlanTests {
             #expect(
                 plan.warnings.count == 1 && plan.warnings[0].hasPrefix("whether its metrics can be added up is not")
             )
-            #expect(world.phases.count == 2, "one try more, no more")
+            #expect(world.phases.count == 1, "a plan waits for no second try")
         }
     }
 

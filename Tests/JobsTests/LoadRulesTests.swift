@@ -119,6 +119,29 @@ struct LoadRulesTests {
         #expect(judge(.fail, [Self.cost, Self.date], held)?.description.contains("their order") == true)
     }
 
+    @Test("Columns that rows make may come and change places, and not go")
+    func passingColumns() {
+        func isRefused(_ columns: [Column], _ previous: Checkpoint) -> Bool {
+            do {
+                let schema = Schema(columns)
+                try LoadRules().judge(schema, replacing: previous, fingerprint: "F1", isNamedByHeader: true)
+                return false
+            } catch {
+                return true
+            }
+        }
+        let held = Self.held(1, columns: [Self.date, Self.cost])
+        #expect(!isRefused([Self.cost, Self.date], held))
+        #expect(!isRefused([Self.date, Column(name: "tablets", type: .text), Self.cost], held))
+        #expect(isRefused([Self.date, Column(name: "tablets", type: .text)], held))
+        #expect(isRefused([Self.date, Column(name: "cost", type: .text)], held))
+    }
+
+    @Test("A window without rows has no columns to keep")
+    func columnsOfNothing() {
+        #expect(judge(.fail, [Self.date, Self.cost], Self.held(0, columns: [Self.date])) == nil)
+    }
+
     @Test("Columns change with the export: another fingerprint is no surprise")
     func otherFingerprint() {
         #expect(judge(.fail, [Self.cost], Self.held(1, columns: [Self.date], fingerprint: "F0")) == nil)
