@@ -57,25 +57,29 @@ extension JobRun {
         guard !export.cuts(size: size).isEmpty else { return [] }
         let source = export.query.dsID
         if known[source] == nil {
-            // A plan is worth having without this: it asks once, and no more after a failure.
-            var options = RequestOptions()
-            options.retryBudget = RetryBudget(retries: 0)
-            let earlier = known.values.lazy.compactMap { if case .unknown(let failure) = $0 { failure } else { nil } }
-            do {
-                if let failure = earlier.first {
-                    known[source] = .unknown(failure)
-                } else {
-                    known[source] = .listed(try await client.fields.list(dsID: source, options: options).value)
-                }
-            } catch {
-                guard let failure = Failure(error) else { throw error }
-                known[source] = .unknown(failure)
-            }
+            known[source] = try await fields(of: source, client, known.values)
         }
         switch known[source] {
         case .listed(let fields)?: return [export.metricWarning(size: size, known: fields)].compactMap { $0 }
         case .unknown(let failure)?: return ["whether its metrics can be added up is not known: \(failure.message)"]
         case nil: return []
+        }
+    }
+
+    /// A plan is worth having without this: it asks once, and no more where the API has failed for another source.
+    private func fields(
+        of source: String,
+        _ client: SupermetricsClient,
+        _ others: some Sequence<SourceFields>
+    ) async throws -> SourceFields {
+        for case .unknown(let failure) in others where failure.kind == .source { return .unknown(failure) }
+        var options = RequestOptions()
+        options.retryBudget = RetryBudget(retries: 0)
+        do {
+            return .listed(try await client.fields.list(dsID: source, options: options).value)
+        } catch {
+            guard let failure = Failure(error) else { throw error }
+            return .unknown(failure)
         }
     }
 }

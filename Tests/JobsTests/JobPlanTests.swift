@@ -105,6 +105,22 @@ struct JobPlanTests {
         }
     }
 
+    @Test("An API that fails is asked for no other source; a source that it refuses says nothing of another")
+    func sourcesApart() async throws {
+        for (fault, asked) in [(Fault.Kind.status(500), ["XX"]), (.status(403), ["XX", "FA"])] {
+            try await withRunWorld { world in
+                world.sandbox.chooseFaults { $0.parameters["ds_id"] == "XX" ? fault : nil }
+                let refused = RunWorld.query.replacing("ds_id: AW", with: "ds_id: XX")
+                let yaml = world.yaml(query: refused) + "\n" + world.export(name: "two", query: Self.reach, into: ["b"])
+                let plans = try await world.jobRun(yaml).plan()
+                #expect(plans[0].warnings.first?.hasPrefix("whether its metrics can be added up is not") == true)
+                #expect((plans[1].warnings.first?.contains("cannot be added up") == true) == (asked.count == 2))
+                let questions = world.sandbox.requests.filter { $0.path.hasSuffix("/fields") }
+                #expect(questions.map { $0.parameters["ds_id"] } == asked)
+            }
+        }
+    }
+
     // MARK: Check
 
     private func findings(_ world: RunWorld, _ yaml: String) async throws -> [CheckFinding] {
