@@ -73,10 +73,7 @@ extension JobRun {
                 tally: RequestTally(retries: job.api.maxAttempts),
                 record: { _, _ in }
             ) { rows in
-                let base = try Schema(
-                    landing: rows.fields.map { LandedField(id: $0.id, dataType: $0.dataType, isMetric: $0.isMetric) },
-                    naming: spec.naming
-                )
+                let base = try Schema(landing: rows.fields, naming: spec.naming)
                 let account: [any Stage] = spec.perAccount ? [AccountColumn(account: "")] : []
                 let pipeline = try BoundPipeline(reading: base, through: account + spec.stages)
                 rows.schema = base

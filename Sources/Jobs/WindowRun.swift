@@ -221,10 +221,7 @@ struct WindowRun {
         _ tally: RequestTally,
         _ notes: inout Notes
     ) async throws -> FanOut.Outcome {
-        let base = try Schema(
-            landing: rows.fields.map { LandedField(id: $0.id, dataType: $0.dataType, isMetric: $0.isMetric) },
-            naming: spec.naming
-        )
+        let base = try Schema(landing: rows.fields, naming: spec.naming)
         let audit = RowAudit(try spec.rules.expected.interest(in: rows.fields, base, of: fetch))
         let pipeline = try bindStages(to: base, audit)
         for target in targets {
@@ -475,6 +472,14 @@ final class BadRowCount: Sendable {
 }
 
 extension Schema {
+    /// The columns that the fields of a result land as, before any stage.
+    init(landing fields: [Extraction::ResultField], naming: ColumnNaming) throws(StageError) {
+        try self.init(
+            landing: fields.map { LandedField(id: $0.id, dataType: $0.dataType, isMetric: $0.isMetric) },
+            naming: naming
+        )
+    }
+
     /// The columns that hold the fields of these ids, and the account; nil where one of the fields has no column.
     func dimensions(of ids: [String]) -> [String]? {
         let fields = Set(columns.compactMap(\.field))
