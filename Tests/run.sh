@@ -18,15 +18,32 @@ echo "==> release build of the command, for the end-to-end tests"
 swift build -c release --product sluice
 
 export SLUICE_BINARY="$(swift build -c release --show-bin-path)/sluice"
+
+# run_tests OPTION ...: runs the tests chosen; what failed among the thousands of lines is said again at the end.
+run_tests() {
+    local log status=0
+    log=$(mktemp)
+    swift test --skip-build "$@" 2>&1 | tee "$log" || status=$?
+    if [ $status -ne 0 ]; then
+        echo "==> what failed"
+        {
+            grep -a -A 20 '^✘.* recorded an issue' "$log" | grep -a -v -e '^[◇✔-]' -e ' failed after ' | cut -c 1-1000 | head -n 120
+            grep -a -E '^✘ (Test|Suite) .* failed after|^error:|Fatal error:' "$log" | cut -c 1-300
+        } || true
+    fi
+    rm -f "$log"
+    return $status
+}
+
 if [ $# -gt 0 ]; then
     filters=()
     for filter in "$@"; do filters+=(--filter "$filter"); done
     echo "==> tests that match"
-    swift test --skip-build --no-parallel "${filters[@]}"
+    run_tests --no-parallel "${filters[@]}"
     exit
 fi
 echo "==> tests of the rooms"
-swift test --skip-build --skip EndToEndTests
+run_tests --skip EndToEndTests
 # One at a time: they start processes of their own, and measure how those behave.
 echo "==> end-to-end tests"
-swift test --skip-build --no-parallel --filter EndToEndTests
+run_tests --no-parallel --filter EndToEndTests
