@@ -362,11 +362,12 @@ import Testing
             world.sandbox.update { $0.latency = .milliseconds(300) }
             let secrets = try TemporaryFolder()
             try secrets.write(world.sandbox.apiKey, to: "key")
-            // What the process list shows of the command and of its children, for as long as it runs.
+            // What the process list shows of the command and of its children, for as long as it runs. A process that is
+            // about to become another program has no command line.
             let watch = """
                 "$@" & pid=$!
-                while line=$(tr '\\0' ' ' < /proc/$pid/cmdline) && [ -n "$line" ]; do
-                  echo "$line"
+                while [ -d /proc/$pid ] && ! grep -q '^State:.Z' /proc/$pid/status; do
+                  tr '\\0' ' ' < /proc/$pid/cmdline; echo
                   for child in $(cat /proc/$pid/task/*/children); do tr '\\0' ' ' < /proc/$child/cmdline; done
                   sleep 0.02
                 done 2> /dev/null

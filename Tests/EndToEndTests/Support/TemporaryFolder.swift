@@ -34,7 +34,11 @@ final class TemporaryFolder: Sendable {
         try FileManager.default.createDirectory(atPath: path + "/" + name, withIntermediateDirectories: true)
     }
 
-    func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: path + "/" + name) }
+    /// Takes a file or folder away in one step, whoever writes into it meanwhile.
+    func remove(_ name: String) throws {
+        let bin = try TemporaryFolder()
+        try FileManager.default.moveItem(atPath: path + "/" + name, toPath: bin.path + "/removed")
+    }
 
     func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path + "/" + name) }
 
