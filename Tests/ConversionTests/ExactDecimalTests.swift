@@ -202,4 +202,30 @@ struct HandDecimal: Equatable {
         }
         #expect(rounded > 2000)
     }
+
+    @Test("A quotient that ends within 38 digits has all of them")
+    func endingQuotients() {
+        var random = SplitMix(seed: 24)
+        var long = 0
+        for round in 0..<4000 {
+            let quotient = Self.random(&random, digits: 34)
+            let divisor = Self.random(&random, digits: round % 2 == 0 ? 4 : 20)
+            let (plain, plainDivisor) = (HandDecimal(quotient), HandDecimal(divisor))
+            let product = Self.parse(quotient).multiplied(by: Self.parse(divisor), excess: 4)
+            guard product.mark == Mark.value, !plainDivisor.digits.isEmpty else { continue }
+            let found = product.divided(by: Self.parse(divisor), excess: 4)
+            #expect(HandDecimal(Self.text(found)).normal == plain.normal, "\(Self.text(product)) / \(divisor)")
+            if plain.normal.digits.count > 20 { long += 1 }
+        }
+        #expect(long > 500)
+        for (dividend, divisor, quotient) in [
+            ("98765432109876543211", "8", "12345679013734567901.375"),
+            ("87.727666666666666667", "-0.8", "-109.65958333333333333375"),
+            // It would end, but in more than 38 digits.
+            ("12345678901234567890123456789012345677", "16", "771604931327160493132716049313271605"),
+        ] {
+            let found = Self.parse(dividend).divided(by: Self.parse(divisor), excess: 4)
+            #expect(Self.text(found) == quotient)
+        }
+    }
 }

@@ -2,8 +2,8 @@ import ByteCodecs
 
 /// A decimal number of at most 38 digits, exact, or the word that there is none.
 ///
-/// Sums, differences and products are exact or a fault. A quotient that goes on is rounded half to even to 20 significant
-/// digits, or to a whole number where that has more.
+/// Sums, differences and products are exact or a fault. A quotient that ends within 38 digits is exact; any other is
+/// rounded half to even to 20 significant digits, or to a whole number where that has more.
 struct ExactDecimal: BitwiseCopyable, Hashable {
     /// All digits as one whole number.
     private(set) var coefficient: Int128
@@ -246,7 +246,37 @@ struct ExactDecimal: BitwiseCopyable, Hashable {
         return rest == 0 ? (value, scale) : rounded(value, rest, divisor, scale: scale)
     }
 
-    /// Rounds a quotient of at least 20 digits that goes on, `rest` being left of it.
+    /// The quotient with all its digits, `rest` being left of what `value` holds; nil where it does not end in 38 digits.
+    private static func ended(
+        _ value: UInt128,
+        _ rest: UInt128,
+        _ divisor: UInt128,
+        scale: Int
+    ) -> (UInt128, scale: Int)? {
+        guard ends(rest, divisor) else { return nil }
+        var (value, rest, scale) = (value, rest, scale)
+        while rest != 0 {
+            guard value < UInt128(bound) / 10 else { return nil }
+            let (high, low) = rest.multipliedFullWidth(by: 10)
+            let (digit, left) = divisor.dividingFullWidth((high, low))
+            (value, rest, scale) = (value * 10 + digit, left, scale + 1)
+        }
+        return (value, scale)
+    }
+
+    /// Whether the digits of a quotient end at all: what is left of the divisor without twos and fives goes into the rest.
+    private static func ends(_ rest: UInt128, _ divisor: UInt128) -> Bool {
+        guard var short = UInt64(exactly: divisor) else {
+            var long = divisor >> UInt128(divisor.trailingZeroBitCount)
+            while long % 5 == 0 { long /= 5 }
+            return rest % long == 0
+        }
+        short >>= UInt64(short.trailingZeroBitCount)
+        while short % 5 == 0 { short /= 5 }
+        return UInt64(truncatingIfNeeded: rest) % short == 0
+    }
+
+    /// Rounds a quotient of at least 20 digits, `rest` being left of it, unless it ends within 38.
     @inline(never)
     private static func rounded(
         _ value: UInt128,
@@ -254,6 +284,7 @@ struct ExactDecimal: BitwiseCopyable, Hashable {
         _ divisor: UInt128,
         scale: Int
     ) -> (UInt128, scale: Int)? {
+        if let whole = ended(value, rest, divisor, scale: scale) { return whole }
         var (value, rest, scale) = (value, rest, scale)
         while scale < 0 {
             // More digits before the point.
