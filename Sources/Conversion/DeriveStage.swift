@@ -69,7 +69,7 @@ public struct DeriveStage: Stage {
                 case .bool: .bool
                 case .date: .date
                 case .timestamp: .timestamp
-                case .text, .null: .text
+                case .text, .null, .unknown: .text
                 }
             return (
                 BoundDerive.Step(place: place, name: name, source: .program(compiled)), Column(name: name, type: type)
@@ -103,7 +103,11 @@ extension DeriveStage: NameCheckedStage {
     package func names(from input: Schema) throws(StageError) -> Schema {
         var schema = input
         for derivation in derivations {
-            try schema.require(derivation.expression, for: "\(Self.name): '\(derivation.column)'")
+            do throws(ExpressionError) {
+                _ = try ExpressionCompiler.check(Expression(derivation.expression), over: schema)
+            } catch {
+                throw error.of("\(Self.name): '\(derivation.column)'")
+            }
             if schema.index(of: derivation.column) == nil {
                 schema.columns.append(Column(name: derivation.column, type: .text))
             }
@@ -245,24 +249,10 @@ extension Batch {
     }
 }
 
-/// A stage whose columns can be checked by their names alone, where no types are known.
+/// A stage that minds the types of columns, and can be checked without them as far as that goes.
 package protocol NameCheckedStage: Stage {
     /// The columns it would hand on, of whatever type.
     ///
-    /// - Throws: `StageError` where a column it names is not there.
+    /// - Throws: `StageError` where a column it names is not there, or what it says is wrong whatever types they have.
     func names(from input: Schema) throws(StageError) -> Schema
-}
-
-extension Schema {
-    /// Checks that an expression names columns that are there.
-    func require(_ expression: String, for stage: String) throws(StageError) {
-        do throws(ExpressionError) {
-            for (name, position) in try Expression(expression).columns where index(of: name) == nil {
-                let hint = NearestName.hint(for: name, in: names, called: "columns")
-                throw ExpressionError("there is no column '\(name)'\(hint)", at: position)
-            }
-        } catch {
-            throw error.of(stage)
-        }
-    }
 }

@@ -16,12 +16,7 @@ public struct FilterStage: Stage {
         do throws(ExpressionError) {
             let tree = try Expression(expression)
             let compiled = try ExpressionCompiler.compile(tree, over: input)
-            guard case .truth(let register) = compiled.program.result else {
-                throw ExpressionError(
-                    "a filter is true or false, this is \(compiled.type.name); compare it with something",
-                    at: tree.position
-                )
-            }
+            guard case .truth(let register) = compiled.program.result else { throw Self.noTruth(compiled.type, tree) }
             return BoundFilter(output: input, program: compiled.program, register: register)
         } catch {
             throw error.of(Self.name)
@@ -44,8 +39,21 @@ extension FilterStage: NamedStage {
 extension FilterStage: NameCheckedStage {
     /// The same columns, if it finds those it names.
     package func names(from input: Schema) throws(StageError) -> Schema {
-        try input.require(expression, for: Self.name)
-        return input
+        do throws(ExpressionError) {
+            let tree = try Expression(expression)
+            let type = try ExpressionCompiler.check(tree, over: input)
+            guard type == .bool || type == .unknown else { throw Self.noTruth(type, tree) }
+            return input
+        } catch {
+            throw error.of(Self.name)
+        }
+    }
+
+    private static func noTruth(_ type: ExpressionType, _ tree: Expression) -> ExpressionError {
+        ExpressionError(
+            "a filter is true or false, this is \(type.name); compare it with something",
+            at: tree.position
+        )
     }
 }
 

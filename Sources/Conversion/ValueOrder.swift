@@ -35,7 +35,7 @@ struct ValueOrder: Sendable {
             Self.trimFraction(&scratch.left)
             Self.trimFraction(&scratch.right)
         // The words `false` and `true`, and dates in ISO 8601, stand in the order of their bytes.
-        case .text, .bool, .date, .null: break
+        case .text, .bool, .date, .null, .unknown: break
         }
         return scratch.left.lexicographicallyPrecedes(scratch.right)
     }

@@ -147,6 +147,47 @@ import Testing
         #expect(error.position == position && error.text.contains(part), "\(error)")
     }
 
+    @Test("What is right with the types of columns is right without them", arguments: values.map(\.0) + types.map(\.0))
+    func rightWithoutTypes(expression: String) throws {
+        let tree = try Expression(expression)
+        let found = try ExpressionCompiler.check(tree, over: Self.schema)
+        guard expression != "j" else { return }
+        let type = try ExpressionCompiler.compile(tree, over: Self.schema).type
+        #expect(found == .unknown || found == type)
+    }
+
+    static let mistakesOfAnyType: [(String, Int, String)] = [
+        ("x + 1", 1, "there is no column 'x'"), ("lowr(t)", 1, "did you mean 'lower'?"),
+        ("if(b, 1)", 1, "write if(condition, value, other value)"),
+        ("if(b, 1, 'x')", 10, "expected a number, found text"),
+        ("lower(n + 1)", 7, "expected text, found a number"), ("n > 1 + 'x'", 9, "expected a number, found text"),
+        ("(n > 1) + 1", 2, "expected a number, found true or false"), ("n + 1 AND b", 1, "expected true or false"),
+        ("year(t, d)", 1, "write year(date)"), ("year('x')", 6, "is no date and time"),
+        ("year(1)", 6, "expected a date"),
+        ("date_trunc('decade', d)", 12, "there is no unit"), ("n + 1 = 'x'", 9, "expected a number, found text"),
+        ("n IN (1, t, 'x')", 13, "expected a number, found text"),
+        ("coalesce(n, upper(t), 1)", 23, "expected text, found a number"), ("1e99", 1, "more than 38 digits"),
+    ]
+
+    @Test("What is wrong whatever types columns have is found without them", arguments: mistakesOfAnyType)
+    func mistakeOfAnyType(expression: String, position: Int, part: String) throws {
+        let error = try #require(throws: ExpressionError.self) {
+            try ExpressionCompiler.check(Expression(expression), over: Self.schema)
+        }
+        #expect(error.position == position && error.text.contains(part), "\(error)")
+    }
+
+    @Test("Where a type is unknown, what would be right with some type is no mistake")
+    func rightWithSomeType() throws {
+        for expression in [
+            "year(coalesce(t, '2024-01-01'))", "date_trunc('hour', date_trunc('day', t))", "t = '2024-01-01 12:00:00'",
+            "coalesce(t, d, '2024-01-01 12:00:00') > date_trunc('day', '2024-01-05')", "if(t, j, 1) + 1", "t + n",
+            "lower(if(n, t, 'x'))", "NOT coalesce(n, d) AND t", "coalesce(t, 'x') = 1",
+        ] {
+            #expect(throws: Never.self) { try ExpressionCompiler.check(Expression(expression), over: Self.schema) }
+        }
+    }
+
     @Test("Columns that are not what their type says make bad rows that name the column")
     func badCells() throws {
         let schema = Schema(["d": .date, "n": .decimal(nil), "b": .bool])

@@ -6,6 +6,8 @@ enum ExpressionType: Hashable {
     case text, number, bool, date, timestamp
     /// Of NULL alone, which fits everywhere.
     case null
+    /// Of a column whose type nobody knows yet, which may turn out to fit everywhere.
+    case unknown
 
     init?(_ type: ColumnType) {
         switch type {
@@ -26,13 +28,19 @@ enum ExpressionType: Hashable {
         case .date: "a date"
         case .timestamp: "a timestamp"
         case .null: "null"
+        case .unknown: "of an unknown type"
         }
     }
+
+    /// Whether it is right wherever a type is wanted.
+    fileprivate var fitsEverywhere: Bool { self == .null || self == .unknown }
 }
 
 /// Turns an expression into a program over columns, its types checked.
 struct ExpressionCompiler {
     private let schema: Schema
+    /// Whether the types of the columns are those they will have; otherwise they may have any.
+    private let knowsTypes: Bool
     private var program = ColumnProgram()
     private var loaded: [Int: Value] = [:]
     private var places: Set<Int> = []
@@ -55,14 +63,23 @@ struct ExpressionCompiler {
     }
 
     /// A compiler for expressions over the columns of `schema`.
-    private init(_ schema: Schema) { self.schema = schema }
+    private init(_ schema: Schema, knowsTypes: Bool) {
+        self.schema = schema
+        self.knowsTypes = knowsTypes
+    }
 
     /// The program of an expression over the columns of `schema`.
     static func compile(_ expression: Expression, over schema: Schema) throws(ExpressionError) -> Compiled {
-        var compiler = ExpressionCompiler(schema)
+        var compiler = ExpressionCompiler(schema, knowsTypes: true)
         let value = try compiler.value(of: expression)
         compiler.program.result = value.register
         return Compiled(program: compiler.program, type: value.type, columns: compiler.places.sorted())
+    }
+
+    /// The type of an expression over columns whose types are not known yet; what is wrong whatever they are is an error.
+    static func check(_ expression: Expression, over schema: Schema) throws(ExpressionError) -> ExpressionType {
+        var compiler = ExpressionCompiler(schema, knowsTypes: false)
+        return try compiler.value(of: expression).type
     }
 
     // MARK: Registers and faults
@@ -86,7 +103,7 @@ struct ExpressionCompiler {
         switch type {
         case .number: .number(newNumber())
         case .bool: .truth(newTruth())
-        case .text, .date, .timestamp, .null: .text(newText())
+        case .text, .date, .timestamp, .null, .unknown: .text(newText())
         }
     }
 
@@ -159,6 +176,7 @@ struct ExpressionCompiler {
         }
         places.insert(place)
         if let value = loaded[place] { return value }
+        guard knowsTypes else { return Value(type: .unknown, register: .text(newText())) }
         guard let type = ExpressionType(schema.columns[place].type) else {
             throw ExpressionError(
                 "'\(name)' is a json column, which no expression reads; cast it to text",
@@ -184,7 +202,7 @@ struct ExpressionCompiler {
                 .loadTruth(column: place, into: register, fault: fault("not true or false", column: name))
             )
             value = Value(type: type, register: .truth(register))
-        case .text, .date, .timestamp, .null:
+        case .text, .date, .timestamp, .null, .unknown:
             let register = newText()
             let form: ColumnProgram.TextForm = type == .date ? .date : type == .timestamp ? .timestamp : .text
             let rule = form == .date ? "not a date" : "not a date and time without a zone"
@@ -201,7 +219,7 @@ struct ExpressionCompiler {
     private mutating func number(_ expression: Expression) throws(ExpressionError) -> Int {
         let value = try value(of: expression)
         if case .number(let register) = value.register { return register }
-        guard value.type == .null else { throw mismatch(value.type, .number, at: expression.position) }
+        guard value.type.fitsEverywhere else { throw mismatch(value.type, .number, at: expression.position) }
         let register = newNumber()
         program.constants.append(.number(register, .null))
         return register
@@ -210,7 +228,7 @@ struct ExpressionCompiler {
     private mutating func truth(_ expression: Expression) throws(ExpressionError) -> Int {
         let value = try value(of: expression)
         if case .truth(let register) = value.register { return register }
-        guard value.type == .null else { throw mismatch(value.type, .bool, at: expression.position) }
+        guard value.type.fitsEverywhere else { throw mismatch(value.type, .bool, at: expression.position) }
         let register = newTruth()
         program.constants.append(.truth(register, Mark.null))
         return register
@@ -218,7 +236,9 @@ struct ExpressionCompiler {
 
     private mutating func text(_ expression: Expression) throws(ExpressionError) -> Int {
         let value = try value(of: expression)
-        if case .text(let register) = value.register, value.type == .text || value.type == .null { return register }
+        if case .text(let register) = value.register, value.type == .text || value.type.fitsEverywhere {
+            return register
+        }
         throw mismatch(value.type, .text, at: expression.position)
     }
 
@@ -328,6 +348,7 @@ struct ExpressionCompiler {
     private mutating func alike(_ parts: [(value: Value, position: Int)]) throws(ExpressionError) -> [Value] {
         var values = parts.map(\.value)
         let types = Set(values.map(\.type)).subtracting([.null])
+        if types.contains(.unknown) { return try alikeAsFarAsKnown(parts) }
         let isTemporal = !types.isDisjoint(with: [.date, .timestamp])
         let isClocked = types.contains(.timestamp)
         let wanted: ExpressionType =
@@ -347,6 +368,22 @@ struct ExpressionCompiler {
             }
         }
         return values
+    }
+
+    /// Gives values one type where that of a column is unknown: a text literal may stand for a date then, so that only
+    /// numbers and truth values say what the others must be.
+    private mutating func alikeAsFarAsKnown(
+        _ parts: [(value: Value, position: Int)]
+    ) throws(ExpressionError) -> [Value] {
+        let sure = parts.filter { !$0.value.type.fitsEverywhere && $0.value.literal == nil }
+        let wanted = sure.isEmpty ? ExpressionType.unknown : try alike(sure)[0].type
+        guard wanted == .number || wanted == .bool else {
+            return parts.map { Value(type: .unknown, register: $0.value.register) }
+        }
+        if let literal = parts.first(where: { $0.value.literal != nil }) {
+            throw mismatch(.text, wanted, at: literal.position)
+        }
+        return parts.map { $0.value.type == wanted ? $0.value : null(of: wanted) }
     }
 
     private mutating func null(of type: ExpressionType) -> Value {
@@ -508,7 +545,7 @@ struct ExpressionCompiler {
     private mutating func moment(_ expression: Expression) throws(ExpressionError) -> Value {
         let value = try value(of: expression)
         switch value.type {
-        case .date, .timestamp, .null: return value
+        case .date, .timestamp, .null, .unknown: return value
         case .text:
             guard let literal = value.literal else { break }
             let isDay = DateText.day(Array(literal.utf8).span) != nil
@@ -537,7 +574,8 @@ struct ExpressionCompiler {
         let target = newText()
         let isTimestamp = source.type == .timestamp
         program.operations.append(.truncate(unit, register, isTimestamp: isTimestamp, into: target))
-        return Value(type: isTimestamp ? .timestamp : .date, register: .text(target))
+        let type: ExpressionType = source.type == .unknown ? .unknown : isTimestamp ? .timestamp : .date
+        return Value(type: type, register: .text(target))
     }
 }
 

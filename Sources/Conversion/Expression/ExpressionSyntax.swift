@@ -38,20 +38,6 @@ struct Expression {
     }
 
     fileprivate init(_ kind: Kind, at position: Int) { (self.kind, self.position) = (kind, position) }
-
-    /// The columns it names, each with where it is first named.
-    var columns: [(name: String, position: Int)] {
-        switch kind {
-        case .null, .bool, .number, .text: []
-        case .column(let name): [(name, position)]
-        case .negation(let part), .not(let part), .nullTest(let part, _): part.columns
-        case .arithmetic(_, let left, let right), .comparison(_, let left, let right), .and(let left, let right),
-            .or(let left, let right):
-            left.columns + right.columns
-        case .membership(let part, let others, _): part.columns + others.flatMap(\.columns)
-        case .call(_, let arguments): arguments.flatMap(\.columns)
-        }
-    }
 }
 
 /// What is wrong with an expression, and at which of its characters.
