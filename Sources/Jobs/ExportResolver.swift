@@ -164,7 +164,7 @@ struct ExportResolver {
     private func rules(of export: Export) -> LoadRules {
         LoadRules(
             onEmpty: export.onEmpty,
-            shrinkLimit: export.onShrink.map { $0.of(1) },
+            shrinkLimit: export.onShrink,
             onSampled: export.onSampled,
             onSchemaChange: export.onSchemaChange,
             onBadRow: export.onBadRow,

@@ -39,21 +39,27 @@ extension String {
 
 /// A share of rows, 0 to 100.
 package struct Percentage: Hashable, Sendable, LosslessStringConvertible {
-    /// Percent.
-    package let value: Double
+    /// `50%`, with the digits it was written with.
+    package let description: String
+    /// Percent in units of the last digit, and how many of these are one percent: a share of rows is no matter of
+    /// binary fractions.
+    private let (units, unitsPerPercent): (Int, Int)
 
-    /// Reads `50%` or `0.1 %`.
+    /// Reads `50%` or `0.1 %`, with at most nine digits behind the point.
     package init?(_ text: String) {
         let (number, rest) = text.splitNumber
-        guard rest == "%", let value = Double(number), value <= 100 else { return nil }
-        self.value = value
+        let parts = number.split(separator: ".", omittingEmptySubsequences: false)
+        guard rest == "%", parts.count <= 2 else { return nil }
+        let fraction = parts.count == 2 ? parts[1] : ""
+        guard fraction.count <= 9, let units = Int(parts[0] + fraction) else { return nil }
+        self.units = units
+        unitsPerPercent = fraction.reduce(1) { units, _ in units * 10 }
+        description = number + "%"
+        guard units <= 100 * unitsPerPercent else { return nil }
     }
 
-    /// `50%`.
-    package var description: String {
-        value == value.rounded() ? "\(Int(value))%" : "\(value)%"
+    /// Whether `part` is more than this share of `whole`.
+    package func isExceeded(by part: Int, of whole: Int) -> Bool {
+        Int128(part) * 100 * Int128(unitsPerPercent) > Int128(whole) * Int128(units)
     }
-
-    /// How much of `count` this is.
-    package func of(_ count: Int) -> Double { Double(count) * value / 100 }
 }

@@ -4,8 +4,8 @@ import PipelineCore
 package struct LoadRules: Hashable, Sendable {
     /// A result without rows; nil refuses it where the window held rows before.
     package var onEmpty: EmptyRule?
-    /// The share of at least 100 rows that a reload may lose, 0 to 1; nil allows any.
-    package var shrinkLimit: Double?
+    /// The share of at least 100 rows that a reload may lose; nil allows any.
+    package var shrinkLimit: Percentage?
     /// Sampled rows.
     package var onSampled: SampledRule
     /// Columns other than those the window landed with before.
@@ -18,7 +18,7 @@ package struct LoadRules: Hashable, Sendable {
     /// The rules of an export that says nothing about them, or others.
     package init(
         onEmpty: EmptyRule? = nil,
-        shrinkLimit: Double? = 0.5,
+        shrinkLimit: Percentage? = Percentage("50%"),
         onSampled: SampledRule = .warn,
         onSchemaChange: SchemaChangeRule = .fail,
         onBadRow: BadRowRule = .fail,
@@ -56,11 +56,10 @@ package struct LoadRules: Hashable, Sendable {
                 )
             }
         }
-        if let shrinkLimit, before >= 100, Double(before - loaded) > shrinkLimit * Double(before) {
+        if let shrinkLimit, before >= 100, shrinkLimit.isExceeded(by: before - loaded, of: before) {
             throw Refusal(
-                "\(loaded) rows came where \(before) were loaded before, a loss of more than"
-                    + " \(Int((shrinkLimit * 100).rounded()))%; the old data stay: check the account, then allow it with"
-                    + " --allow-shrink or on_shrink"
+                "\(loaded) rows came where \(before) were loaded before, a loss of more than \(shrinkLimit); the old data"
+                    + " stay: check the account, then allow it with --allow-shrink or on_shrink"
             )
         }
         return []

@@ -29,7 +29,7 @@ package enum RowLimit: Hashable, Sendable, LosslessStringConvertible {
     package func allows(_ rejected: Int, of received: Int) -> Bool {
         switch self {
         case .rows(let rows): rejected <= rows
-        case .share(let share): Double(rejected) <= share.of(received)
+        case .share(let share): !share.isExceeded(by: rejected, of: received)
         }
     }
 }

@@ -26,9 +26,12 @@ import Testing
     }
 
     @Test func `Percentages and limits`() {
-        #expect(Percentage("50%")?.of(200) == 100)
+        #expect(Percentage("50%")?.isExceeded(by: 100, of: 200) == false)
+        #expect(Percentage("50%")?.isExceeded(by: 101, of: 200) == true)
         #expect(Percentage("0.1 %")?.description == "0.1%")
-        for text in ["", "%", "50", "101%", "-1%", "a%"] { #expect(Percentage(text) == nil) }
+        for text in ["", "%", "50", "101%", "100.1%", "-1%", "a%", "1.2.3%", ".5%", "1.%"] {
+            #expect(Percentage(text) == nil)
+        }
         #expect(RowLimit("100") == .rows(100))
         #expect(RowLimit("0.1%")?.allows(1, of: 1000) == true)
         #expect(RowLimit("0.1%")?.allows(2, of: 1000) == false)

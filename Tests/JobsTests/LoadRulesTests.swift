@@ -61,12 +61,16 @@ struct LoadRulesTests {
     @Test(
         "A load that would lose more than the limit of a hundred rows or more is refused",
         arguments: [
-            (0.5, 50, 100, .fine), (0.5, 49, 100, .refused), (0.5, 1, 99, .fine), (0.5, 100, 100, .fine),
-            (0.5, 500, 100, .fine), (0.5, 49, nil, .fine), (nil, 1, 100_000, .fine), (0.1, 89, 100, .refused),
-            (0.1, 90, 100, .fine), (0.0, 99, 100, .refused), (1.0, 1, 100, .fine),
-        ] as [(Double?, Int, Int?, Verdict)]
+            ("50%", 50, 100, .fine), ("50%", 49, 100, .refused), ("50%", 1, 99, .fine), ("50%", 100, 100, .fine),
+            ("50%", 500, 100, .fine), ("50%", 49, nil, .fine), (nil, 1, 100_000, .fine), ("10%", 89, 100, .refused),
+            ("10%", 90, 100, .fine), ("0%", 99, 100, .refused), ("100%", 1, 100, .fine),
+            // Shares that no binary fraction is.
+            ("29%", 71, 100, .fine), ("29%", 70, 100, .refused), ("0.57%", 9943, 10_000, .fine),
+            ("0.57%", 9942, 10_000, .refused),
+        ] as [(String?, Int, Int?, Verdict)]
     )
-    func shrink(limit: Double?, loaded: Int, before: Int?, verdict: Verdict) {
+    func shrink(share: String?, loaded: Int, before: Int?, verdict: Verdict) {
+        let limit = share.flatMap { Percentage($0) }
         #expect(judge(LoadRules(shrinkLimit: limit), loaded, before) == verdict)
         #expect(judge(LoadRules(shrinkLimit: limit), loaded, before, allowShrink: true) == .fine)
     }
@@ -82,7 +86,11 @@ struct LoadRulesTests {
                 + " allow it with --allow-shrink or on_empty: allow"
         )
         let shrunk = #expect(throws: Refusal.self) {
-            try LoadRules(shrinkLimit: 0.25).judge(loaded: 7, replacing: Self.held(400), allowShrink: false)
+            try LoadRules(shrinkLimit: Percentage("25%")).judge(
+                loaded: 7,
+                replacing: Self.held(400),
+                allowShrink: false
+            )
         }
         #expect(
             shrunk?.description
