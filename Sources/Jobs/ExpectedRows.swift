@@ -51,9 +51,10 @@ extension Expectation {
         if hasAllDays, let days = fetch.days {
             let missing = days.days.filter { !findings.days.contains($0) }
             if let first = missing.first {
-                let others = missing.count > 1 ? " and \(missing.count - 1) other days" : ""
+                let rest = missing.count - 1
+                let others = rest > 0 ? " and \(rest) other \(rest == 1 ? "day" : "days")" : ""
                 throw Refusal(
-                    "\(first)\(others) of \(days.dayCount) have no rows where expect: days wants all; \(stays): load again"
+                    "\(first)\(others) of \(days.dayCount) \(rest > 0 ? "have" : "has") no rows where expect: days wants all; \(stays): load again"
                         + " later, or leave the rule out",
                     cause: "some days have no rows where expect: days wants all"
                 )
@@ -71,7 +72,7 @@ extension Expectation {
         }
         if findings.repeatedKeys > 0 {
             throw Refusal(
-                "\(findings.repeatedKeys) rows have the key of another row where expect: unique wants none; \(stays): the"
+                "\(findings.repeatedKeys) \(findings.repeatedKeys == 1 ? "row has" : "rows have") the key of another row where expect: unique wants none; \(stays): the"
                     + " key is \(key.isEmpty ? "the query's dimensions" : key.joined(separator: ", "))"
             )
         }

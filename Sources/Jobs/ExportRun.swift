@@ -116,6 +116,12 @@ struct ExportRun {
         let frozen = states.flatMap(\.ledger.checkpoints.values).max { $0.fetchedAt < $1.fetchedAt }?.schema
         let results = await load(plan.fetches, sinks, attempts, frozen, &outcome)
         conclude(results, plan, sinks, &outcome)
+        if results.contains(where: \.stopsExport) {
+            noteUnfit(
+                plan.fetches.map(\.window).filter { window in !results.contains { $0.summary.id == window.id } },
+                &outcome
+            )
+        }
         noteUntried(results.filter { !$0.wasTried }, sinks, &outcome)
     }
 
@@ -175,13 +181,13 @@ struct ExportRun {
             for _ in 0..<(needsOrder(sinks) ? 1 : resources.windowsAtOnce) { startNext() }
             while let (index, result) = await group.next() {
                 results[index] = result
+                isStopped = isStopped || result.stopsRun || result.stopsExport
                 if result.stopsRun {
-                    isStopped = true
+                    outcome.stopsRun = true
                     group.cancelAll()
                 }
                 startNext()
             }
-            outcome.stopsRun = outcome.stopsRun || isStopped
         }
         return results.compactMap { $0 }
     }
@@ -194,11 +200,25 @@ struct ExportRun {
         }
     }
 
+    /// Says of windows that were not asked for, because the columns of others had shown that the job file is wrong.
+    private func noteUnfit(_ windows: [Window], _ outcome: inout Outcome) {
+        guard !windows.isEmpty, !Task.isCancelled, !outcome.stopsRun else { return }
+        outcome.summary.failures.append(
+            Failure(
+                .usage,
+                "\(Self.count(windows.count)) not tried, as the columns are the same in all; correct the job file and run again",
+                windows: windows.map(\.description)
+            )
+        )
+    }
+
+    private static func count(_ windows: Int) -> String { windows == 1 ? "1 window" : "\(windows) windows" }
+
     /// Says of the windows that never began why they did not; one word does where the run was stopped.
     private func noteUntried(_ results: [WindowRun.Outcome], _ sinks: [LeasedSink], _ outcome: inout Outcome) {
         guard !results.isEmpty, !Task.isCancelled, !outcome.stopsRun else { return }
         let windows = results.map(\.summary.window)
-        let left = windows.count == 1 ? "1 window" : "\(windows.count) windows"
+        let left = Self.count(windows.count)
         guard let deadline, resources.now() >= deadline else {
             let failed = sinks.filter(\.isDetached).map(\.sink.destination).joined(separator: ", ")
             outcome.summary.failures.append(

@@ -52,6 +52,8 @@ struct WindowRun {
         var warnings: [String] = []
         /// Whether the run must stop.
         var stopsRun = false
+        /// Whether the other windows of the export would meet the same, so that asking for them only costs.
+        var stopsExport = false
         /// The sinks, by place, that committed.
         var committed: Set<Int> = []
     }
@@ -100,6 +102,9 @@ struct WindowRun {
             if !Task.isCancelled, let failure = Failure(error) {
                 outcome.failures.append(failure)
                 outcome.stopsRun = Failure.stopsRun(error)
+                // Columns that a header row names are another matter in every window.
+                outcome.stopsExport =
+                    (error as? StageError)?.code == .schema && !HeaderRow.names(columnsOf: spec.query)
             }
         }
         outcome.summary.requests = tally.made
@@ -366,34 +371,30 @@ struct WindowRun {
     ) throws(Refusal) -> String {
         let first = "window \(name), row \(reject.row + 1), column \(reject.column): \(reject.rule)"
         let cause = "column \(reject.column): \(reject.rule)"
-        let cure =
-            reject.stage == Reject.load
-            ? "correct it at the source, give the column of the destination room for it, or leave its field out of the query"
-            : "correct it at the source, cast the column to text, or leave its field out of the query"
+        let found = pumped.rejected == 1 ? "1 bad row" : "\(pumped.rejected) bad rows"
         switch spec.rules.onBadRow {
         case .fail:
-            let more = pumped.rejected > 1 ? " (and \(pumped.rejected - 1) more bad rows)" : ""
-            throw Refusal("\(first)\(more); \(cure), or write on_bad_row: quarantine\(request)", cause: cause)
+            let others = pumped.rejected - 1
+            let more = others > 0 ? " (and \(others) more bad \(others == 1 ? "row" : "rows"))" : ""
+            throw Refusal("\(first)\(more); \(reject.cure), or write on_bad_row: quarantine\(request)", cause: cause)
         case .quarantine(let limit):
+            let tail = "; the first: \(first); \(reject.cure), or raise max of on_bad_row\(request)"
             if let limit, !limit.allows(pumped.rejected, of: facts.received) {
-                let share =
-                    limit.isRows
-                    ? "more than \(limit) bad rows"
-                    : "\(pumped.rejected) of \(facts.received) rows are bad, more than \(limit)"
-                throw Refusal("\(share); the first: \(first); \(cure)\(request)", cause: cause)
+                // Beyond a number of rows nothing more was read.
+                let share = limit.isRows ? "\(found) until it was given up" : "\(found) of \(facts.received)"
+                throw Refusal("\(share), more than \(limit)\(tail)", cause: cause)
             }
             if let limit, case .rows(let most) = limit {
                 let before = badRows.others(than: fetch.window.id)
                 guard badRows.note(pumped.rejected, of: fetch.window.id, most: most) else {
                     throw Refusal(
-                        "\(pumped.rejected) bad rows, and \(before) in windows of this run before: more than \(most); the"
-                            + " first: \(first); \(cure)\(request)",
+                        "\(found), and \(before) in windows of this run before, more than \(most)\(tail)",
                         cause: cause
                     )
                 }
             }
             return
-                "\(pumped.rejected) bad rows in quarantine, the first: row \(reject.row + 1), column \(reject.column): \(reject.rule)"
+                "\(found) in quarantine, the first: row \(reject.row + 1), column \(reject.column): \(reject.rule)"
         }
     }
 
@@ -447,6 +448,22 @@ struct WindowRun {
         )
         for target in fetch.targets where !outcome.committed.contains(target.sink) {
             try? await sinks[target.sink].run.record(attempt)
+        }
+    }
+}
+
+extension Reject {
+    /// What to do about such rows, besides taking them into quarantine.
+    fileprivate var cure: String {
+        let source = "correct it at the source"
+        let without = "leave its field out of the query"
+        return switch stage {
+        case "read": "\(source), or \(without)"
+        case "map": "add the value to the table of map, or write another _other"
+        case "derive", "filter": "\(source), or write the expression of \(stage) so that it does not meet it"
+        case "contract": "\(source), or write the contract so that it allows it"
+        case Reject.load: "\(source), give the column of the destination room for it, or \(without)"
+        default: "\(source), cast the column to text, or \(without)"
         }
     }
 }

@@ -95,6 +95,27 @@ struct ExportRunTests {
         }
     }
 
+    @Test("Stages that do not fit the columns end the export with the windows under way: the others are not paid for")
+    func unfitStages() async throws {
+        try await withRunWorld { world in
+            let query = RunWorld.query.replacing("2024-01-21", with: "2024-06-30")
+            let yaml = world.yaml("stages: [{derive: {y: \"year(cost)\"}}]", query: query, api: "concurrent_queries: 1")
+            let summary = try await world.run(yaml)
+            #expect(summary.exitCode == 2)
+            let export = try #require(summary.export())
+            #expect(export.failed >= 1 && export.failed <= 3)
+            #expect(export.failures.map(\.kind) == [.usage, .usage])
+            #expect(export.failures[0].message == "derive: 'y': character 6: expected a date, found a number")
+            #expect(
+                export.failures[1].message
+                    == "\(26 - export.failed) windows not tried, as the columns are the same in all; correct the job file and"
+                    + " run again"
+            )
+            #expect(export.failures[1].windows.count == 26 - export.failed)
+            #expect(world.phases.filter { $0 == .submit }.count == export.failed)
+        }
+    }
+
     @Test("Other destinations go on without the one that keeps failing")
     func detachedBesideOthers() async throws {
         try await withRunWorld { world in

@@ -67,6 +67,49 @@ struct QuarantineTests {
         }
     }
 
+    static let refusals: [(String, String)] = [
+        (
+            "stages: [{cast: {account_id: int64}}]",
+            "not a number (and 69 more bad rows); correct it at the source, cast the column"
+        ),
+        ("contract: {account_id: {type: int64}}", "or write the contract so that it allows it, or write on_bad_row"),
+        (
+            "stages: [{map: {account_id: {x: y, _other: fail}}}]",
+            "not a value of the table (and 69 more bad rows); add the value to the table of map, or write another _other"
+        ),
+        (
+            "stages: [{derive: {x: \"substring(account_id, 1, -1)\"}}]",
+            "or write the expression of derive so that it does not meet it, or write on_bad_row: quarantine"
+        ),
+        (
+            stages() + "\non_bad_row: {action: quarantine, max: 9}",
+            "10 bad rows until it was given up, more than 9; the first: window"
+        ),
+        (
+            stages() + "\non_bad_row: {action: quarantine, max: 14%}",
+            "10 bad rows of 70, more than 14%; the first: window"
+        ),
+        (
+            stages() + "\non_bad_row: {action: quarantine, max: 14%}",
+            "or write the contract so that it allows it, or raise max of on_bad_row (request id"
+        ),
+        (
+            stages() + "\non_bad_row: {action: quarantine, max: 19}",
+            "10 bad rows, and 10 in windows of this run before, more than 19; the first: window"
+        ),
+    ]
+
+    @Test(
+        "A refusal for bad rows says how many there were, and what to do about rows of that stage",
+        arguments: refusals
+    )
+    func cures(rules: String, text: String) async throws {
+        try await withRunWorld { world in
+            let summary = try await world.run(world.yaml(rules))
+            #expect(summary.allFailures.contains { $0.message.contains(text) }, "\(summary.texts)")
+        }
+    }
+
     @Test("Rows over several pages are told by the page they came with")
     func pages() async throws {
         try await withRunWorld { world in
@@ -151,7 +194,7 @@ struct QuarantineTests {
             #expect(refused.exitCode == 4, "\(refused.texts)")
             #expect(refused.allFailures.map(\.windows.count) == [2])
             #expect(
-                refused.allFailures.first?.message.contains("2024-01-03 and 1 other days of 7 have no rows") == true
+                refused.allFailures.first?.message.contains("2024-01-03 and 1 other day of 7 have no rows") == true
             )
             let accounts =
                 RunWorld.query.replacing("[\"123-456-7890\"]", with: "[\"123-456-7890\", \"987-654-3210\"]")
