@@ -72,7 +72,11 @@ enum JobFormat {
                 .map(of: .object(contractColumn)),
                 "pinned types, nullability, allowed values per column"
             ),
-            Field("expect", .object(expectation), "rules on the volume of a window"),
+            Field(
+                "expect",
+                .object(expectation),
+                "what the rows of a window must hold: how many, which days and accounts, unique keys"
+            ),
             Field("columns", .word(["keep"]), "keep leaves column names as the API writes them"),
             Field(
                 "into",

@@ -90,7 +90,7 @@ final class Progress: Sendable {
                 "window committed",
                 [
                     "export": "\(export)", "window": "\(summary.window)", "rows": "\(summary.rows)",
-                    "requests": "\(summary.requests)", "seconds": "\(Figure.duration(summary.seconds))",
+                    "requests": "\(summary.requests)", "seconds": "\((summary.seconds * 1000).rounded() / 1000)",
                 ]
             )
         case .windowFailed(let export, let window, let failure):

@@ -3,7 +3,9 @@ import PipelineCore
 
 /// What a person reads at the end of a run: the table, and every failure with its cure.
 enum SummaryTable {
+    /// The table; nothing where no export began.
     static func text(_ summary: RunSummary) -> String {
+        guard !summary.exports.isEmpty else { return "" }
         var table = Table(
             header: ["export", "done", "skipped", "failed", "rows", "bytes", "requests", "per window", "time"],
             rightAligned: [1, 2, 3, 4, 5, 6, 7, 8]

@@ -79,7 +79,8 @@ extension SupermetricsClient.Configuration {
             throw SupermetricsError(
                 .client,
                 "\(origin) would carry the credential unencrypted",
-                advice: "use https, or allow insecure HTTP explicitly"
+                advice: "use https, or allow it: `allow_insecure_http: true` under `api:` in a job file, "
+                    + "`allowInsecureHTTP` in the configuration of a client"
             )
         }
         return router
