@@ -42,17 +42,20 @@ public struct DeriveStage: Stage {
         return BoundDerive(input: input, output: schema, steps: steps)
     }
 
+    private static func requireName(_ name: String) throws(StageError) {
+        guard name.isEmpty || name.hasPrefix(ColumnName.reservedPrefix) else { return }
+        throw StageError(
+            .schema,
+            "\(Self.name): '\(name)': a column needs a name that does not begin with '\(ColumnName.reservedPrefix)'"
+        )
+    }
+
     private static func step(
         _ derivation: Derivation,
         over schema: Schema
     ) throws(StageError) -> (BoundDerive.Step, Column) {
         let name = derivation.column
-        guard !name.isEmpty, !name.hasPrefix(ColumnName.reservedPrefix) else {
-            throw StageError(
-                .schema,
-                "\(Self.name): '\(name)': a column needs a name that does not begin with '\(ColumnName.reservedPrefix)'"
-            )
-        }
+        try requireName(name)
         do throws(ExpressionError) {
             let expression = try Expression(derivation.expression)
             let place = schema.index(of: name) ?? schema.columns.count
@@ -86,6 +89,7 @@ extension DeriveStage: NamedStage {
     init(arguments: StageArgument) throws(StageError) {
         var derivations: [Derivation] = []
         for entry in try arguments.entries(of: Self.name, example: "{ctr: \"clicks / impressions\"}") {
+            try Self.requireName(entry.key)
             guard let text = entry.value.name else {
                 throw StageError(.schema, "\(Self.name): '\(entry.key)': an expression is a text; put it in quotes")
             }

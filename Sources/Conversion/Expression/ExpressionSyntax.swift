@@ -103,6 +103,12 @@ private struct ExpressionScanner {
         return tokens
     }
 
+    /// Signs that other languages have, each with how it is written here.
+    private static let strangers: KeyValuePairs = [
+        "||": "texts are joined with concat(a, b)", "&&": "write AND", "==": "write = for equality",
+        "%": "remainders are not computed", "::": "a cast is a stage of its own",
+    ]
+
     private var current: Unicode.Scalar? { index < scalars.count ? scalars[index] : nil }
     private var following: Unicode.Scalar? { index + 1 < scalars.count ? scalars[index + 1] : nil }
 
@@ -119,6 +125,11 @@ private struct ExpressionScanner {
         }
         if Self.beginsName(scalar) {
             return Token(kind: .word(take { Self.beginsName($0) || Self.isDigit($0) }), position: position)
+        }
+        for (sign, cure) in Self.strangers {
+            let letters = Array(sign.unicodeScalars)
+            guard scalars[index...].starts(with: letters) else { continue }
+            throw ExpressionError("there is no '\(sign)'; \(cure)", at: position)
         }
         for sign in ["<>", "!=", "<=", ">=", "=", "<", ">", "+", "-", "*", "/", "(", ")", ","] {
             let letters = Array(sign.unicodeScalars)
@@ -197,6 +208,13 @@ private struct ExpressionParser {
     private static let depthLimit = 64
     private static let keywords: Set = ["and", "or", "not", "is", "in", "null", "true", "false"]
 
+    /// Words that SQL has there, each with how it is written here.
+    private static let strangers = [
+        "between": "write a >= 1 AND a <= 9", "like": "compare with substring or split_part",
+        "ilike": "compare lower(a) with substring or split_part", "when": "write if(condition, value, other value)",
+        "as": "the column's name is the key before the expression",
+    ]
+
     init(_ text: String) throws(ExpressionError) { tokens = try ExpressionScanner.tokens(of: text) }
 
     private var token: Token { tokens[index] }
@@ -204,6 +222,9 @@ private struct ExpressionParser {
     mutating func whole() throws(ExpressionError) -> Expression {
         let expression = try disjunction()
         guard token.kind == .end else {
+            if case .word(let word) = token.kind, let cure = Self.strangers[word.lowercased()] {
+                throw ExpressionError("there is no '\(word)'; \(cure)", at: token.position)
+            }
             throw ExpressionError(
                 "\(token.shown) does not go on the expression; is an operator missing?",
                 at: token.position
