@@ -112,6 +112,22 @@ import Testing
         #expect(try Self.evaluate(expression).rule == rule)
     }
 
+    @Test(
+        "With more columns than faults can be told apart, none is told for another",
+        arguments: [0, 100, 125, 140, 199]
+    )
+    func manyFaults(bad: Int) throws {
+        let names = (0..<200).map { "n\($0)" }
+        let schema = Schema(names.map { Column(name: $0, type: .decimal(nil)) })
+        let bound = try DeriveStage([.init("sum", names.joined(separator: " + "))]).bind(to: schema)
+        let row = names.indices.map { $0 == bad ? Value.text("n/a") : .number("1") }
+        var (batch, rejects) = (Batch(schema, [row]), Rejects())
+        try bound.process(&batch, rejecting: &rejects)
+        let reject = try #require(rejects.rows.first)
+        #expect(reject.column == (bad > 125 ? "sum" : names[bad]))
+        #expect(reject.rule == (bad > 125 ? "a value that cannot be computed" : "not a number"))
+    }
+
     @Test("A fault on a way that is not taken is none")
     func lazyFaults() throws {
         #expect(try Self.evaluate("if(n > 100, n + 1e37 * 1e37, 1)").0 == .number("1"))

@@ -109,10 +109,15 @@ struct ExpressionCompiler {
 
     private mutating func fault(_ rule: String, column: String? = nil) -> UInt8 {
         let fault = ColumnProgram.Fault(rule: rule, column: column)
-        let index = program.faults.firstIndex(of: fault) ?? program.faults.count
-        if index == program.faults.count { program.faults.append(fault) }
-        // More kinds of fault than a mark can tell apart share the last.
-        return UInt8(min(index + Int(Mark.firstFault), Int(UInt8.max)))
+        if let index = program.faults.firstIndex(of: fault) { return Mark.firstFault + UInt8(index) }
+        let last = Int(UInt8.max - Mark.firstFault)
+        // More kinds of fault than marks can tell apart share the last, which names none of them.
+        if program.faults.count < last {
+            program.faults.append(fault)
+        } else if program.faults.count == last {
+            program.faults.append(ColumnProgram.Fault(rule: "a value that cannot be computed", column: nil))
+        }
+        return Mark.firstFault + UInt8(program.faults.count - 1)
     }
 
     private mutating func excess(column: String? = nil) -> UInt8 {
