@@ -49,10 +49,10 @@ public struct ReadError: Error, Hashable, Sendable {
 }
 
 extension ReadError: CustomStringConvertible {
-    /// What is wrong, where, and what to do.
+    /// What is wrong, where, and what to do; rows and columns are counted from 1, as people do.
     public var description: String {
         var place = "byte \(offset)"
-        if let row { place += ", row \(row)" }
+        if let row { place += ", row \(row + 1)" }
         if let column { place += ", column \(column + 1)" }
         return "cannot read the answer's body at \(place): \(problem)"
     }

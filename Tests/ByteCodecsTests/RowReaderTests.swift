@@ -158,7 +158,7 @@ struct RowReaderErrorTests {
         let error = #expect(throws: ReadError.self) {
             try ReaderDriver.content(of: bytes(#"{"meta":{},"data":[["secret" "secret"]]}"#), columns: 2)
         }
-        let expected = "cannot read the answer's body at byte 29, row 0, column 2: it is not valid JSON; fetch it again"
+        let expected = "cannot read the answer's body at byte 29, row 1, column 2: it is not valid JSON; fetch it again"
         #expect(error?.description == expected)
     }
 
