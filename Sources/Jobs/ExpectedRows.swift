@@ -1,5 +1,4 @@
 import Conversion
-import Extraction
 import PipelineCore
 
 extension Expectation {
@@ -8,32 +7,45 @@ extension Expectation {
 
     /// What must be looked at in the rows of a window.
     ///
-    /// - Throws: `Refusal` where the rows do not show what is expected of them.
+    /// - Parameters:
+    ///   - fields: The fields of the rows.
+    ///   - schema: The columns they land as, in the same order.
+    ///   - hasDays: Whether the window is one of days.
+    ///   - count: How many accounts it asks for.
+    ///   - isOneAccount: Whether each account is a window of its own.
+    /// - Returns: The columns to look at.
+    /// - Throws: `StageError` with the code `.schema` where no field shows what is expected of the rows.
     func interest(
-        in fields: [ResultField],
+        in fields: [LandedField],
         _ schema: Schema,
-        of fetch: WindowFetch
-    ) throws(Refusal) -> RowAudit.Interest {
+        hasDays: Bool,
+        accounts count: Int,
+        isOneAccount: Bool
+    ) throws(StageError) -> RowAudit.Interest {
         var interest = RowAudit.Interest()
         let columns = zip(fields, schema.columns)
         let dates = columns.first { $0.0.dataType.lowercased() == "string.time.date" }?.1.name
-        if hasAllDays, fetch.days != nil {
+        if hasAllDays, hasDays {
             guard let dates else {
-                throw Refusal("expect: days: all: no field of the query holds the date; add one, or leave it out")
+                throw StageError(
+                    .schema,
+                    "expect: days: all: no field of the query holds the date; add one, or leave it out"
+                )
             }
             interest.days = dates
         }
         let accounts = columns.first { field, _ in
             !field.isMetric && Self.accountFields.contains(field.id.lowercased().filter { $0.isLetter || $0.isNumber })
         }?.1.name
-        if hasAllAccounts, fetch.window.account == nil {
+        if hasAllAccounts, !isOneAccount {
             guard accounts != nil else {
-                throw Refusal(
+                throw StageError(
+                    .schema,
                     "expect: accounts: all: no field of the query holds the account's id; add one, such as AccountID"
                 )
             }
         }
-        interest.accounts = fetch.accounts.count > 1 || hasAllAccounts ? accounts : nil
+        interest.accounts = count > 1 || hasAllAccounts ? accounts : nil
         if isUnique {
             interest.key = key.isEmpty ? columns.filter { !$0.0.isMetric }.map(\.1.name) : key
         }

@@ -111,7 +111,15 @@ extension JobRun {
         }
         do throws(StageError) {
             let schema = try Schema(landing: landed, naming: export.columns)
+            let interest = try export.expected.interest(
+                in: landed,
+                schema,
+                hasDays: export.query.object["start_date"] != nil || export.query.object["date_range_type"] != nil,
+                accounts: 1,
+                isOneAccount: export.window.perAccount
+            )
             var made: [any Stage] = export.window.perAccount ? [AccountColumn(account: "")] : []
+            made.append(RowAudit(interest))
             for entry in export.stages { made.append(try entry.stage()) }
             if let contract = export.contractStage { made.append(contract) }
             return try BoundPipeline(reading: schema, through: made).output

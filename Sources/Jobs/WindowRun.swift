@@ -227,7 +227,15 @@ struct WindowRun {
         _ notes: inout Notes
     ) async throws -> FanOut.Outcome {
         let base = try Schema(landing: rows.fields, naming: spec.naming)
-        let audit = RowAudit(try spec.rules.expected.interest(in: rows.fields, base, of: fetch))
+        let audit = RowAudit(
+            try spec.rules.expected.interest(
+                in: rows.fields.map(\.landed),
+                base,
+                hasDays: fetch.days != nil,
+                accounts: fetch.accounts.count,
+                isOneAccount: fetch.window.account != nil
+            )
+        )
         let pipeline = try bindStages(to: base, audit)
         for target in targets {
             try spec.rules.judge(
@@ -376,12 +384,18 @@ struct WindowRun {
         case .fail:
             let others = pumped.rejected - 1
             let more = others > 0 ? " (and \(others) more bad \(others == 1 ? "row" : "rows"))" : ""
-            throw Refusal("\(first)\(more); \(reject.cure), or write on_bad_row: quarantine\(request)", cause: cause)
+            throw Refusal(
+                "\(first)\(more); \(reject.cure), or write on_bad_row: quarantine in a job file\(request)",
+                cause: cause
+            )
         case .quarantine(let limit):
             let tail = "; the first: \(first); \(reject.cure), or raise max of on_bad_row\(request)"
             if let limit, !limit.allows(pumped.rejected, of: facts.received) {
                 // Beyond a number of rows nothing more was read.
-                let share = limit.isRows ? "\(found) until it was given up" : "\(found) of \(facts.received)"
+                let share =
+                    limit.isRows
+                    ? "\(found) until it was given up"
+                    : "\(pumped.rejected) of \(facts.received) rows are bad"
                 throw Refusal("\(share), more than \(limit)\(tail)", cause: cause)
             }
             if let limit, case .rows(let most) = limit {
@@ -488,13 +502,15 @@ final class BadRowCount: Sendable {
     }
 }
 
+extension Extraction::ResultField {
+    /// What its column is made of.
+    fileprivate var landed: LandedField { LandedField(id: id, dataType: dataType, isMetric: isMetric) }
+}
+
 extension Schema {
     /// The columns that the fields of a result land as, before any stage.
     init(landing fields: [Extraction::ResultField], naming: ColumnNaming) throws(StageError) {
-        try self.init(
-            landing: fields.map { LandedField(id: $0.id, dataType: $0.dataType, isMetric: $0.isMetric) },
-            naming: naming
-        )
+        try self.init(landing: fields.map(\.landed), naming: naming)
     }
 
     /// The columns that hold the fields of these ids, and the account; nil where one of the fields has no column.

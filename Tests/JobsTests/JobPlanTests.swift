@@ -168,6 +168,24 @@ struct JobPlanTests {
         }
     }
 
+    @Test(
+        "A check finds what rows are expected to show and no field of the query does",
+        arguments: [
+            ("AccountID, ", "expect: {accounts: all}", "no field of the query holds the account's id"),
+            ("AccountID, ", "expect: {accounts: all}\nwindow: {per_account: true}", nil),
+            ("Impressions, ", "expect: {accounts: all, days: all, unique: true}", nil),
+            ("", "expect: {unique: [account]}", "there is no column 'account'; did you mean 'account_id'?"),
+        ] as [(String, String, String?)]
+    )
+    func unknownExpectation(gone: String, rules: String, text: String?) async throws {
+        try await withRunWorld { world in
+            let query = RunWorld.query.replacing(gone, with: "")
+            let findings = try await findings(world, world.yaml(rules, query: query))
+            #expect(findings.first?.state == (text == nil ? .fine : .failure(.usage)))
+            if let text { #expect(findings.first?.text.contains(text) == true, "\(findings)") }
+        }
+    }
+
     @Test("A key that is not accepted is one finding with its kind")
     func key() async throws {
         try await withRunWorld({ $0.faults = [Fault(.status(401))] }) { world in

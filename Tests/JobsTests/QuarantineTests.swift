@@ -87,7 +87,7 @@ struct QuarantineTests {
         ),
         (
             stages() + "\non_bad_row: {action: quarantine, max: 14%}",
-            "10 bad rows of 70, more than 14%; the first: window"
+            "10 of 70 rows are bad, more than 14%; the first: window"
         ),
         (
             stages() + "\non_bad_row: {action: quarantine, max: 14%}",
@@ -174,6 +174,20 @@ struct QuarantineTests {
         ("expect: {unique: [dat]}", 2, "did you mean 'date'?"),
         ("expect: {accounts: all}\nstages: [{drop: [account_id]}]", 0, ""),
     ]
+
+    @Test("A rule that no field of the query can show is a mistake of the job file, told after one window at a time")
+    func unknownExpectation() async throws {
+        try await withRunWorld { world in
+            let fields = RunWorld.query.replacing("AccountID, ", with: "")
+            let query = fields.replacing("2024-01-21", with: "2024-06-30")
+            let summary = try await world.run(
+                world.yaml("expect: {accounts: all}", query: query, api: "concurrent_queries: 1")
+            )
+            #expect(summary.exitCode == 2)
+            #expect(summary.allFailures.first?.message.contains("add one, such as AccountID") == true)
+            #expect(world.phases.filter { $0 == .submit }.count <= 3)
+        }
+    }
 
     @Test("What is expected of the rows is held before the commit, with the numbers", arguments: expectations)
     func expected(rule: String, code: Int32, text: String) async throws {
