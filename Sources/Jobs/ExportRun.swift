@@ -269,6 +269,9 @@ struct ExportRun {
         }
         if let same {
             outcome.summary.failures[same].windows.append(window)
+            if outcome.summary.failures[same].message != failure.message {
+                outcome.summary.failures[same].isOfFirstWindow = true
+            }
         } else {
             var failure = failure
             failure.windows = [window]

@@ -36,7 +36,8 @@ enum SummaryTable {
             let others = failure.windows.count - 3
             if others > 0 { place += " and \(others) more \(others == 1 ? "window" : "windows")" }
         }
-        return "failed: " + (place.isEmpty ? "" : place + ": ") + failure.message
+        let first = failure.isOfFirstWindow ? "in the first, " : ""
+        return "failed: " + (place.isEmpty ? "" : place + ": ") + first + failure.message
     }
 
     private static func tenths(_ value: Double) -> String {

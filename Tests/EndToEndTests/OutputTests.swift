@@ -154,6 +154,7 @@ import Testing
             let job = JobText.one { $0.more = ["stages:", "  - cast: {campaign: int64}"] }
             let outcome = try await world.run(job, expecting: 8)
             #expect(outcome.everything.contains("row 1, column campaign"), "\(outcome.everything)")
+            #expect(outcome.everything.contains(": in the first, window 2024-"), "\(outcome.everything)")
             #expect(!outcome.everything.contains("Brand"), "a value is in the message")
             #expect(world.folder.visible("out") == [])
         }

@@ -106,6 +106,7 @@ struct ExportRunTests {
             #expect(export.failed >= 1 && export.failed <= 3)
             #expect(export.failures.map(\.kind) == [.usage, .usage])
             #expect(export.failures[0].message == "derive: 'y': character 6: expected a date, found a number")
+            #expect(!export.failures[0].isOfFirstWindow)
             #expect(
                 export.failures[1].message
                     == "\(26 - export.failed) windows not tried, as the columns are the same in all; correct the job file and"

@@ -19,7 +19,7 @@ struct WindowRunTests {
             #expect(summary.exitCode == 8)
             #expect(summary.allFailures.count == 1)
             let failure = try #require(summary.allFailures.first)
-            #expect(failure.kind == .refused && failure.windows.count == 3)
+            #expect(failure.kind == .refused && failure.windows.count == 3 && failure.isOfFirstWindow)
             let text = failure.message
             #expect(text.contains("window 2024-01-"))
             #expect(text.contains("row 1, column campaign: "))
