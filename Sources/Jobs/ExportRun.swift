@@ -269,7 +269,7 @@ struct ExportRun {
         }
         if let same {
             outcome.summary.failures[same].windows.append(window)
-            if outcome.summary.failures[same].message != failure.message {
+            if outcome.summary.failures[same].textWithoutRequestID != failure.textWithoutRequestID {
                 outcome.summary.failures[same].isOfFirstWindow = true
             }
         } else {
@@ -277,6 +277,13 @@ struct ExportRun {
             failure.windows = [window]
             outcome.summary.failures.append(failure)
         }
+    }
+}
+
+extension Failure {
+    /// The message up to the request id, which is another in every window and says nothing by itself.
+    fileprivate var textWithoutRequestID: Substring {
+        message[..<(message.firstRange(of: " (request id ")?.lowerBound ?? message.endIndex)]
     }
 }
 

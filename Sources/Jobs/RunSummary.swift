@@ -114,7 +114,7 @@ public struct Failure: Sendable, Encodable, Hashable {
     public var message: String
     /// The windows it stopped; empty where it stopped the export or the run.
     public var windows: [String]
-    /// Whether the message is another for some of the windows, with figures of their own.
+    /// Whether the message is another for some of the windows, with figures of their own and not just request ids.
     public internal(set) var isOfFirstWindow = false
     /// The message without what differs from window to window, by which failures of one cause are told to be the same.
     var cause: String

@@ -53,6 +53,7 @@ struct WindowRunTests {
             #expect(summary.exitCode == 8)
             #expect(summary.allFailures.count == 1 && summary.allFailures[0].windows.count == 3)
             #expect(summary.allFailures[0].message.contains("on_sampled: warn"))
+            #expect(!summary.allFailures[0].isOfFirstWindow)
             #expect(world.store().rows(of: RunWorld.export).isEmpty)
         }
     }
