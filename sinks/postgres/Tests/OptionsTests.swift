@@ -72,11 +72,5 @@ import Testing
         let table = try WrittenTableName(text)
         #expect(table.schema == schema && table.name == name)
     }
-
-    @Test func indexNamesFit() {
-        #expect(TableDesign.indexName("rows", "window") == "rows_sluice_window")
-        let long = TableDesign.indexName(String(repeating: "ä", count: 31) + "x", "window")
-        #expect(long.utf8.count <= 63 && long.hasSuffix("ä_sluice_window"))
-    }
 }
 #endif
