@@ -15,6 +15,7 @@ extension PostgresSink {
                 }
                 return notes
             }
+            try await checkWritable(connection)
             let version = try await checkedLedgerVersion(connection)
             var notes = try await database.encodingNotes(connection)
             if version < database.migrations.version {
@@ -54,6 +55,15 @@ extension PostgresSink {
             .configuration,
             "\(destination): the key names the column '\(column)', and none of that name lands"
         )
+    }
+
+    /// Refuses a server on which every transaction only reads, as this one does.
+    private func checkWritable(_ connection: Connection) async throws {
+        let isReadOnly = try await connection.query(
+            "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
+        ).first
+        guard isReadOnly == "t" else { return }
+        throw SinkError(.destination, "\(destination): nothing can be written there: \(Database.readOnlyHint)")
     }
 
     /// The ledger's version, once the role may use it and nothing of it is gone.

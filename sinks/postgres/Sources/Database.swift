@@ -95,6 +95,11 @@ struct Database: Sendable {
         }
     }
 
+    /// What to do about a server that only reads.
+    static let readOnlyHint =
+        "the server is a standby, or the role may only read; connect to the primary, with several hosts by"
+        + " target_session_attrs=read-write"
+
     private func explained(_ error: DatabaseError, _ action: String) -> SinkError {
         var error = error
         switch error.sqlState {
@@ -105,10 +110,7 @@ struct Database: Sendable {
         case "55P03": error.hint = "another connection holds a lock for long; pg_stat_activity tells which"
         case "42P01", "3F000", "42703":
             error.hint = "was it dropped by hand? `sluice check` looks at the table and the ledger"
-        case "25006":
-            error.hint =
-                "the server is a standby, or the role may only read; connect to the primary, with several hosts by"
-                + " target_session_attrs=read-write"
+        case "25006": error.hint = Self.readOnlyHint
         case "53100": error.hint = "make room on the server and run again"
         default: break
         }

@@ -42,6 +42,7 @@ import Testing
 
     @Test(arguments: [
         (#"{"table": "a.b.c"}"#, "table", "schema.name"), (#"{"table": "a."}"#, "table", "schema.name"),
+        (#"{"table": "a.\#(String(repeating: "x", count: 64))"}"#, "table", "keeps 63 bytes"),
         (#"{"table": "t", "key": ["a"]}"#, "key", "mode: merge"),
         (#"{"table": "t", "vanished": "keep"}"#, "vanished", "mode: merge"),
         (#"{"table": "t", "mode": "merge", "key": ["a", "a"]}"#, "key", "twice"),
@@ -66,7 +67,7 @@ import Testing
     ])
     func tablesAreNamedAsWritten(_ text: String, _ schema: String?, _ name: String) throws {
         guard !name.isEmpty else {
-            _ = #expect(throws: SinkError.self) { try WrittenTableName(text) }
+            _ = #expect(throws: WrittenTableName.Mistake.self) { try WrittenTableName(text) }
             return
         }
         let table = try WrittenTableName(text)

@@ -126,7 +126,12 @@ import Testing
                 "ALTER DATABASE \(world.database.name) SET default_transaction_read_only = on"
             )
             let error = await #expect(throws: SinkError.self) { try await world.loader.run([0], "new") }
-            #expect(error?.description.contains("connect to the primary") == true, "\(error as Any)")
+            let checked = await #expect(throws: SinkError.self) {
+                try await world.loader.open { try await $0.check(landing: Loader.schema) }
+            }
+            for error in [error, checked] {
+                #expect(error?.description.contains("connect to the primary") == true, "\(error as Any)")
+            }
             #expect(try await world.loader.ledger().checkpoints.count == 1, "reading goes on")
         }
     }
