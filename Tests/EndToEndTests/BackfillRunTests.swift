@@ -1,5 +1,6 @@
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// `sluice backfill run` and `watch` as a user runs them, by what the sandbox records.

@@ -1,5 +1,6 @@
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// `sluice init`: flags, or answers on a terminal, become a job file that `check` and `run` accept.

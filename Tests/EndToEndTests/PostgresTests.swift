@@ -4,6 +4,7 @@ import PipelineTesting
 import PostgresTesting
 import Sandbox
 import Testing
+import TestSupport
 
 /// The command into a real PostgreSQL.
 @Suite struct PostgresTests {
