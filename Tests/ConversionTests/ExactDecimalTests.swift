@@ -206,7 +206,7 @@ struct HandDecimal: Equatable {
 
     @Test("A quotient that ends within 38 digits has all of them")
     func endingQuotients() {
-        var random = SplitMix(seed: 24)
+        var random = SeededRandom(seed: 24)
         var long = 0
         for round in 0..<4000 {
             let quotient = Self.random(&random, digits: 34)
