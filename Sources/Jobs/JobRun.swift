@@ -178,6 +178,9 @@ extension Timestamp {
 }
 
 extension SinkEntry {
+    /// What a path may hold between braces.
+    static let placeholders = ["export", "start_date", "end_date"]
+
     /// The entry with `{export}`, `{start_date}` and `{end_date}` in its path filled in.
     ///
     /// - Parameters:
