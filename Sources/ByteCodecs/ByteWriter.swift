@@ -114,17 +114,26 @@
         count &+= nameLength &+ length &+ quotes
     }
 
-    /// Appends `length` bytes of `source` from `offset` on unless one of them is the byte that `stops` holds in every
-    /// place; there must be room for them and `overshoot`.
+    /// Appends `length` bytes of `source` from `offset` on unless one of them is a stop; there must be room for them and
+    /// `overshoot`.
     ///
+    /// - Parameters:
+    ///   - source: The bytes copied from.
+    ///   - offset: Where the first of them stands.
+    ///   - length: How many they are.
+    ///   - stops: Sets a bit in the place of each stop among eight bytes, the first in the lowest place; above the lowest
+    ///     stop it may set others.
     /// - Returns: Whether they were appended.
     @inline(__always)
-    mutating func append(_ source: Span<UInt8>, _ offset: Int, _ length: Int, unless stops: UInt64) -> Bool {
+    mutating func append(
+        _ source: Span<UInt8>,
+        _ offset: Int,
+        _ length: Int,
+        unless stops: (UInt64) -> UInt64
+    ) -> Bool {
         precondition(offset >= 0 && length >= 0 && room >= length &+ ByteWriter.overshoot)
         guard offset &+ length &+ 8 <= source.count else {
-            for index in offset..<offset + length where source[index] == UInt8(truncatingIfNeeded: stops) {
-                return false
-            }
+            for index in offset..<offset + length where stops(UInt64(source[index])) & 0xFF != 0 { return false }
             appendExactly(source, offset..<offset + length)
             return true
         }
@@ -137,12 +146,12 @@
                 as: UInt64.self
             )
             unsafe target.storeBytes(of: word, toByteOffset: done, as: UInt64.self)
-            found |= Word.matches(word, stops)
+            found |= stops(word.littleEndian)
             done &+= 8
         }
         let last = unsafe source.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ done, as: UInt64.self)
         unsafe target.storeBytes(of: last, toByteOffset: done, as: UInt64.self)
-        found |= Word.matches(last.littleEndian, stops) & ((1 << UInt64(8 &* (length &- done))) &- 1)
+        found |= stops(last.littleEndian) & ((1 << UInt64(8 &* (length &- done))) &- 1)
         guard found == 0 else { return false }
         count &+= length
         return true

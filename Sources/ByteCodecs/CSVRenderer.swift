@@ -94,7 +94,9 @@ public struct CSVRenderer: Sendable {
             case .null:
                 output.append(null.span, 0, nullCount)
             case .text:
-                if isPlain, cell.length > 0, output.append(bytes, cell.offset, cell.length, unless: delimiters) {
+                if isPlain, cell.length > 0,
+                    output.append(bytes, cell.offset, cell.length, unless: { Word.matches($0, delimiters) })
+                {
                     continue
                 }
                 output = text(bytes, cell.range, to: output)

@@ -114,10 +114,16 @@ public struct CopyBinaryRenderer: Sendable {
                 output.append(word: 0xFFFF_FFFF, keeping: 4)
                 continue
             case .text:
-                if case .text = types[index] {
+                switch types[index] {
+                case .text:
                     output.append(bigEndian: UInt32(truncatingIfNeeded: cell.length))
                     output.append(bytes, cell.offset, cell.length)
                     continue
+                case .date:
+                    guard let day = DateText.day(bytes.extracting(cell.range)) else { return index }
+                    output.append(day)
+                    continue
+                default: break
                 }
             case .number:
                 if case .decimal = types[index], output.appendNumeric(plain: bytes, cell.offset, cell.length) {
@@ -176,11 +182,10 @@ public struct CopyBinaryRenderer: Sendable {
             output.append(value ? 1 : 0)
         case .date:
             guard let day = DateText.day(text) else { return nil }
-            output.append(bigEndian: UInt32(4))
-            output.append(bigEndian: UInt32(bitPattern: Int32(day.number - Self.epoch)))
+            output.append(day)
         case .timestamp:
             guard let time = DateText.timestamp(text), time.nanosecond % 1000 == 0 else { return nil }
-            let seconds = Int64(time.day.number - Self.epoch) * 86_400 + Int64(time.second)
+            let seconds = Int64(time.day.number - ByteWriter.copyEpoch) * 86_400 + Int64(time.second)
             output.append(bigEndian: UInt32(8))
             output.append(bigEndian: UInt64(bitPattern: seconds * 1_000_000 + Int64(time.nanosecond / 1000)))
         case .json:
@@ -188,9 +193,6 @@ public struct CopyBinaryRenderer: Sendable {
         }
         return output
     }
-
-    /// 2000-01-01, from which PostgreSQL counts days and microseconds, in days since 1970-01-01.
-    private static let epoch = 10_957
 
     /// Appends a value of a column of JSON; nil where `jsonb` refuses it.
     @inline(never)
@@ -202,6 +204,16 @@ public struct CopyBinaryRenderer: Sendable {
         if json == .jsonb { value.append(1) }
         value = JSONText.appendValue(cell, bytes, to: value)
         return value.settingBigEndian(UInt32(output.room - value.room - 4), at: output)
+    }
+}
+
+extension ByteWriter {
+    /// 2000-01-01, from which PostgreSQL counts days and microseconds, in days since 1970-01-01.
+    fileprivate static var copyEpoch: Int { 10_957 }
+
+    /// Appends a `date`, its length in front; there must be room for it and `overshoot`.
+    @inline(__always) fileprivate mutating func append(_ day: Day) {
+        append(bigEndian: 4 << 32 | UInt64(UInt32(truncatingIfNeeded: day.number &- Self.copyEpoch)))
     }
 }
 

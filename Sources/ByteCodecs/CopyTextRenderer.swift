@@ -111,33 +111,41 @@ public struct CopyTextRenderer: Sendable {
                 output.append(word: 0x4E5C, keeping: 2)
                 continue
             case .text:
-                if case .text = types[index] {
+                switch types[index] {
+                case .text:
                     output.append(bytes, cell.offset, cell.length)
                     continue
+                case .date where DateText.day(bytes.extracting(cell.range)) != nil:
+                    output.append(bytes, cell.offset, cell.length)
+                    continue
+                default: break
                 }
             case .number:
-                if case .decimal = types[index], Self.isPlain(bytes, cell) {
-                    output.append(bytes, cell.offset, cell.length)
-                    continue
+                // What is short and has no exponent is within the range of `numeric` and `double precision`; and within
+                // that of `bigint`, if it is shorter still and has no point.
+                switch types[index] {
+                case .decimal where cell.length <= 300, .double where cell.length <= 300:
+                    if output.append(bytes, cell.offset, cell.length, unless: Word.letters) { continue }
+                case .int64 where cell.length <= 18:
+                    if output.append(bytes, cell.offset, cell.length, unless: Word.lettersAndPoints) { continue }
+                default: break
                 }
             case .escaped:
                 if case .text = types[index], Self.isCopyText(bytes, cell.range) {
                     output.append(bytes, cell.offset, cell.length)
                     continue
                 }
-            case .raw, .bool, .json: break
+            case .bool:
+                if case .bool = types[index] {
+                    output.append(bytes, cell.offset, cell.length)
+                    continue
+                }
+            case .raw, .json: break
             }
             guard let written = value(cell, bytes, index, &scratch, to: output) else { return index }
             output = written
         }
         return nil
-    }
-
-    /// Whether the number is short and has no exponent, so that `numeric` holds it.
-    @inline(__always) private static func isPlain(_ bytes: Span<UInt8>, _ cell: Cell) -> Bool {
-        guard cell.length <= 1000 else { return false }
-        for position in cell.range where bytes[position] > UInt8(ascii: "9") { return false }
-        return true
     }
 
     /// Whether the inside of a JSON string means the same in COPY: all but `\u` does.

@@ -38,7 +38,9 @@ public enum JSONText {
         while position < range.upperBound {
             let escape = firstBackslash(bytes, position..<range.upperBound)
             // Quotes and line breaks stand in a JSON string as escapes alone.
-            guard output.append(bytes, position, escape - position, unless: delimiters) else { return nil }
+            guard output.append(bytes, position, escape - position, unless: { Word.matches($0, delimiters) }) else {
+                return nil
+            }
             guard escape + 1 < range.upperBound else { return output }
             position = escape
             let scalar = unescaped(bytes, &position)

@@ -33,6 +33,14 @@ enum Word {
         return (difference &- all(1)) & ~difference & tops
     }
 
+    /// Sets a bit in the place of every letter, and nowhere else among the bytes of a JSON number.
+    @inline(__always) static func letters(_ word: UInt64) -> UInt64 { word & all(0x40) }
+
+    /// Marks letters and points likewise.
+    @inline(__always) static func lettersAndPoints(_ word: UInt64) -> UInt64 {
+        letters(word) | matches(word, all(UInt8(ascii: ".")))
+    }
+
     /// Marks bytes that are no decimal digit.
     @inline(__always) static func nonDigits(_ word: UInt64) -> UInt64 {
         let value = word ^ all(UInt8(ascii: "0"))

@@ -43,6 +43,26 @@ struct CopyTests {
         #expect(PlainCopy.numeric(written) == expected)
     }
 
+    /// `bigint` is read by the server with neither point nor exponent, however the API wrote the number.
+    static let wholeNumbers = [
+        ("0", 0), ("-0", 0), ("42", 42), ("1e3", 1000), ("1E3", 1000), ("5.0", 5), ("-1.50e1", -15), ("0e5", 0),
+        ("123456789012345678", 123_456_789_012_345_678), ("-12345678901234567", -12_345_678_901_234_567),
+        ("9223372036854775807", Int64.max), ("-9223372036854775808", Int64.min), ("12345678.00", 12_345_678),
+    ]
+
+    @Test("writes whole numbers as digits alone", arguments: wholeNumbers)
+    func wholeNumber(number: String, value: Int64) throws {
+        // At the end of the bytes, and before others.
+        for more in [[], [PlainCell(.text, bytes("and what follows"))]] {
+            let (row, types) = (
+                [PlainCell(.number, bytes(number))] + more, [.int64] + more.map { _ in ColumnType.text }
+            )
+            let written = try #require(try PlainCopy.parse(text([row], types))[0][0])
+            #expect(written.allSatisfy { $0.isNumber || $0 == "-" })
+            #expect(Int64(written) == value)
+        }
+    }
+
     static let unfit: [(ColumnType, PlainCell, String)] = [
         (.text, PlainCell(.raw, [0x61, 0]), "holds a NUL, which PostgreSQL's text cannot"),
         (.text, PlainCell(.escaped, bytes(#"a\n\u0000"#)), "holds a NUL, which PostgreSQL's text cannot"),
