@@ -102,7 +102,7 @@ final class QueryCalls {
         var query = query
         var isSubmitted = !isNew
         var wasAnswered = false
-        var undescribed = 0
+        var unreadable = 0
         while true {
             let handle = isSubmitted ? lifecycle.handle ?? .scheduleID(query.scheduleID) : nil
             let step: QueryLifecycle.Step
@@ -120,13 +120,10 @@ final class QueryCalls {
                     try await record(query.part, id)
                 }
                 if case .ready = next, !read.meta.describesColumns {
-                    undescribed += 1
-                    throw response.violation(
-                        "the result comes without a description of its columns",
-                        isTransient: undescribed < Extractor.resumesWithoutProgress
-                    )
+                    throw response.violation("the result comes without a description of its columns", isTransient: true)
                 }
                 step = next
+                unreadable = 0
             } catch let error as SupermetricsError {
                 // An error under HTTP 200 refuses a submission like any other: no query runs that could be looked at.
                 let isRefused = handle == nil && isSubmitted && error.isAPI
@@ -137,6 +134,8 @@ final class QueryCalls {
                 }
                 // Nobody is there, and the client has tried as often as makes sense.
                 guard wasAnswered || !error.wasNotSent else { throw error }
+                if error.kind == .protocolViolation { unreadable += 1 }
+                guard unreadable < Extractor.resumesWithoutProgress else { throw error }
                 // A failure to look is none of the query, but a window looks in vain only so often.
                 if error.isTransient { guard tally.spend() else { throw error } }
                 if !isNew, error.isResultGone { return .lost(error) }
