@@ -239,7 +239,8 @@ extension APISettings {
         // Only the API asks for a wait this long, and a run that says nothing for an hour looks dead.
         configuration.onRetry = { error, wait in
             guard wait >= .seconds(30) else { return }
-            let reason = [error.code, error.message].compactMap(\.self).joined(separator: ": ")
+            let status = error.code ?? error.statusCode.map { "HTTP \($0)" }
+            let reason = [status, error.message].compactMap(\.self).joined(separator: ": ")
             report(.warning(export: nil, text: "\(reason); trying again in \(wait.components.seconds) s"))
         }
         return configuration
