@@ -39,7 +39,7 @@ let rooms = [
     Room(
         name: "Extraction",
         rooms: ["PipelineCore", "ByteCodecs", "SupermetricsAPI"],
-        tests: ["Sandbox", "TestSupport"]
+        tests: ["Sandbox"]
     ),
     Room(name: "Backfill", rooms: ["SupermetricsAPI"], tests: ["Sandbox"]),
     Room(
@@ -52,7 +52,7 @@ let rooms = [
         products: [crypto, product("Yams", "Yams")],
         tests: [
             "ByteCodecs", "PipelineTesting", "Sandbox", "FileLoading", "CSVSink", "NDJSONSink", "PostgresSink",
-            "PostgresTesting", "TestSupport",
+            "PostgresTesting",
         ],
         testFiles: ["Fixtures"]
     ),
@@ -113,7 +113,7 @@ let package = Package(
             pkgConfig: "libpq",
             providers: [.apt(["libpq-dev"])]
         ),
-        .target(name: "TestSupport", path: "Tests/Support"),
+        .target(name: "TestSupport", dependencies: ["CZlib"], path: "Tests/Support"),
         .target(name: "PostgresTesting", path: "sinks/postgres/Testing"),
         .systemLibrary(name: "CMalloc", path: "Sources/sluice/CMalloc"),
         .executableTarget(
@@ -135,7 +135,7 @@ let package = Package(
         .target(name: "CAllocations", path: "Tests/Benchmarks/CAllocations"),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Sandbox", "PipelineTesting", "PostgresTesting", "CZlib", crypto]
+            dependencies: ["Sandbox", "PipelineTesting", "PostgresTesting", "TestSupport", crypto]
         ),
     ]
 )
@@ -152,7 +152,7 @@ for room in rooms {
     package.targets.append(
         .testTarget(
             name: room.name + "Tests",
-            dependencies: [.init(stringLiteral: room.name)] + room.rooms.map { .init(stringLiteral: $0) }
+            dependencies: [.init(stringLiteral: room.name), "TestSupport"] + room.rooms.map { .init(stringLiteral: $0) }
                 + room.products + room.tests,
             exclude: room.testFiles
         )
@@ -167,7 +167,8 @@ for sink in sinks {
     package.targets.append(
         .testTarget(
             name: sink.module + "Tests",
-            dependencies: [.init(stringLiteral: sink.module), "PipelineTesting"] + sink.dependencies + sink.tests,
+            dependencies: [.init(stringLiteral: sink.module), "PipelineTesting", "TestSupport"] + sink.dependencies
+                + sink.tests,
             path: "sinks/\(sink.folder)/Tests"
         )
     )

@@ -14,6 +14,14 @@ struct BackfillCalls: Sendable {
     /// One page of the list of runs; the API allows ten times as many.
     private static let runsPerPage = 1000
 
+    /// The end of a run waits for a request that changes something, so a `Retry-After` is waited out between requests,
+    /// not within one.
+    private static let writeOptions = {
+        var options = RequestOptions()
+        options.longestRetryWait = .zero
+        return options
+    }()
+
     let client: SupermetricsClient
     let teamID: Int
 
@@ -53,7 +61,8 @@ struct BackfillCalls: Sendable {
                         teamID: teamID,
                         transferID: intent.transferID,
                         rangeStart: intent.range.first,
-                        rangeEnd: intent.range.last
+                        rangeEnd: intent.range.last,
+                        options: Self.writeOptions
                     )
                     return try facts.snapshot(try await call.response)
                 }
@@ -151,7 +160,8 @@ struct BackfillCalls: Sendable {
     }
 
     private func cancel(_ id: Int, _ facts: inout Facts) async throws(SupermetricsError) {
-        _ = facts.take(try await client.backfills.cancel(teamID: teamID, backfillID: id).response)
+        let call = client.backfills.cancel(teamID: teamID, backfillID: id, options: Self.writeOptions)
+        _ = facts.take(try await call.response)
     }
 
     /// The runs of a backfill's days that began no earlier than it did.
@@ -161,9 +171,7 @@ struct BackfillCalls: Sendable {
         let day: Double = 86_400
         let now = facts.serverTime ?? client.configuration.now()
         let created = backfill.createdTime ?? backfill.range.first.start
-        var runs: [DayRun] = []
-        var offset = 0
-        while true {
+        let all = try await Self.allRuns(size: Self.runsPerPage) { (offset) async throws(SupermetricsError) in
             let call = client.transferRuns.list(
                 teamID: teamID,
                 transferID: backfill.transferID,
@@ -174,20 +182,34 @@ struct BackfillCalls: Sendable {
                 limit: Self.runsPerPage,
                 offset: offset
             )
-            let page = facts.take(try await call.response)
-            for run in page {
-                guard run.type == .backfill, let day = run.dataDate, backfill.range.contains(day) else { continue }
-                if let time = run.createdTime?.date, let since = backfill.createdTime, time < since { continue }
-                runs.append(
-                    DayRun(
-                        id: run.id,
-                        day: day,
-                        isCompleted: run.status == .completed,
-                        words: run.message ?? BackfillSnapshot.withoutWords
-                    )
-                )
-            }
-            guard page.count >= Self.runsPerPage else { return runs }
+            return facts.take(try await call.response)
+        }
+        return all.compactMap { run in
+            guard run.type == .backfill, let day = run.dataDate, backfill.range.contains(day) else { return nil }
+            if let time = run.createdTime?.date, let since = backfill.createdTime, time < since { return nil }
+            return DayRun(
+                id: run.id,
+                day: day,
+                outcome: .init(run.status),
+                words: run.message ?? BackfillSnapshot.withoutWords
+            )
+        }
+    }
+
+    /// The runs of all pages, each once, up to a page that is short or brings nothing new: not every server need heed
+    /// the offset.
+    static func allRuns(
+        size: Int,
+        page: (_ offset: Int) async throws(SupermetricsError) -> [TransferRun]
+    ) async throws(SupermetricsError) -> [TransferRun] {
+        var runs: [TransferRun] = []
+        var seen: Set<Int> = []
+        var offset = 0
+        while true {
+            let page = try await page(offset)
+            let fresh = page.filter { seen.insert($0.id).inserted }
+            runs += fresh
+            guard page.count >= size, !fresh.isEmpty else { return runs }
             offset += page.count
         }
     }

@@ -123,6 +123,8 @@ public struct BackfillSettings: Sendable {
 
     /// The most days of one backfill.
     var longestChunk: Int { min(chunk.longest, maxRunsPerDay ?? .max) }
+    /// How long the status of a backfill may stay behind counters that say every run has ended.
+    var longestLag: Duration { pollInterval * 60 }
     /// The longest pause between two looks at a backfill.
     var longestPollInterval: Duration { pollInterval * 6 }
 }

@@ -66,13 +66,35 @@ public struct BackfillSnapshot: Sendable, Hashable {
 
     /// Whether the API's counters say that every run has ended.
     var countersSayEnded: Bool { (completed ?? 0) + (failed ?? 0) >= expectedRuns }
+
+    /// Whether by the API's counters a run of every day of the range has ended.
+    var countersCoverAllDays: Bool { (completed ?? 0) + (failed ?? 0) >= max(expectedRuns, range.dayCount) }
 }
 
 /// One run of a backfill: one day, and how it went.
 struct DayRun: Sendable, Hashable {
+    /// How it ended.
+    enum Outcome: Sendable, Hashable {
+        case completed
+        case failed
+        /// Not yet, or in a word nobody knows.
+        case untold
+
+        /// The API's set of words is free; those it was seen to use and their likes are understood.
+        init(_ status: TransferRunStatus?) {
+            let word = status?.rawValue.uppercased() ?? ""
+            if ["FAIL", "ERROR", "CANCEL", "ABORT", "STOP"].contains(where: word.contains) {
+                self = .failed
+            } else {
+                let isCompleted = ["COMPLETED", "SUCCESS", "SUCCEEDED", "DONE", "FINISHED"].contains(word)
+                self = isCompleted ? .completed : .untold
+            }
+        }
+    }
+
     var id: Int
     var day: CalendarDay
-    var isCompleted: Bool
+    var outcome: Outcome
     /// Why it failed, in the API's words.
     var words: String
 }

@@ -45,11 +45,13 @@ struct Judgement: Sendable, Hashable {
         }
         var verdict = Verdict()
         verdict.failed = backfill.errors
-        for run in last.values where !run.isCompleted && verdict.failed[run.day] == nil {
+        for run in last.values where run.outcome == .failed && verdict.failed[run.day] == nil {
             verdict.failed[run.day] = run.words
         }
         let failedDays = DaySet(days: verdict.failed.keys)
-        verdict.done = DaySet(days: last.values.lazy.filter(\.isCompleted).map(\.day)).subtracting(failedDays)
+        verdict.done = DaySet(days: last.values.lazy.filter { $0.outcome == .completed }.map(\.day)).subtracting(
+            failedDays
+        )
         let rest = days.subtracting(verdict.done).subtracting(failedDays)
         if isBrokenOff {
             verdict.undone = rest.union(failedDays)

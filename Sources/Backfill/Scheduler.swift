@@ -79,6 +79,8 @@ struct Scheduler {
     private var isClosed = false
     /// Set once a quota is used up: what works is watched, nothing more is created.
     private var quotaFailure: SupermetricsError?
+    /// Nothing is created before: the API asked to wait, or has too many requests of ours for now.
+    private var heldUntil = Duration.zero
     private var wasAnswered = false
     private var unanswered = 0
     private let random: @Sendable () -> Double
@@ -131,6 +133,7 @@ struct Scheduler {
             for track in tracks where track.isWaiting && track.chunks.isEmpty {
                 if let due = track.retries.map(\.notBefore).min(), due > now.elapsed { times.append(due) }
             }
+            if heldUntil > now.elapsed, tracks.contains(where: \.isWaiting) { times.append(heldUntil) }
             if settings.maxRunsPerDay != nil, tracks.contains(where: \.isWaiting) { times.append(nextMidnight) }
         }
         return times.min()
@@ -254,9 +257,9 @@ struct Scheduler {
                 end(place, BackfillFailure(quotaFailure))
                 continue
             }
-            guard busy < settings.active, let range = tracks[place].nextRange(at: now.elapsed), isAllowed(range) else {
-                continue
-            }
+            guard busy < settings.active, heldUntil <= now.elapsed,
+                let range = tracks[place].nextRange(at: now.elapsed), isAllowed(range)
+            else { continue }
             tracks[place].begin(range)
             actions.append(.latest(transferID: tracks[place].goal.transferID))
             busy += 1
@@ -319,6 +322,8 @@ struct Scheduler {
 
     private mutating func begin(_ place: Int, _ list: [BackfillSnapshot]) {
         let goal = tracks[place].goal
+        // One of ours that was judged before is over, whatever its status still says.
+        let list = list.filter { own[$0.id]?.isSettled != true }
         let theirs = list.filter { $0.transferID == goal.transferID }
         tracks[place].seen.formUnion(theirs.map(\.id))
         // What earlier runs created and did not see the end of comes first.
@@ -376,8 +381,10 @@ struct Scheduler {
     }
 
     private mutating func create(_ place: Int, _ range: DayRange) {
-        // Another transfer may have taken what was left of the day, or a quota may have run out.
-        guard isAllowed(range), quotaFailure == nil else { return tracks[place].putBack(range) }
+        // Another transfer may have taken what was left of the day, a quota may have run out, or the API asks to wait.
+        guard isAllowed(range), quotaFailure == nil, heldUntil <= now.elapsed else {
+            return tracks[place].putBack(range)
+        }
         lastIntent += 1
         let intent = BackfillIntent(
             number: lastIntent,
@@ -420,9 +427,11 @@ struct Scheduler {
         case .quota:
             quotaFailure = error
             tracks[place].putBack(range)
+        case .rateLimit: hold(place, range, error)
         case _ where error.isTransient: postpone(place, range, error)
         // Other ranges may be within the licence.
-        case _ where error.code?.hasPrefix("LICENSE_") == true: giveUp(place, range, BackfillFailure(error))
+        case _ where error.code?.hasPrefix("LICENSE_") == true && error.code?.hasSuffix("_EXCEEDED") == true:
+            giveUp(place, range, BackfillFailure(error))
         default: end(place, BackfillFailure(error))
         }
     }
@@ -430,6 +439,14 @@ struct Scheduler {
     private mutating func void(_ intent: BackfillIntent) {
         asked[intent.serverTime / 86_400, default: 0] -= intent.range.dayCount
         actions.append(.write(.void(intent: intent.number)))
+    }
+
+    /// Creates nothing for a while, and then this range first.
+    private mutating func hold(_ place: Int, _ range: DayRange, _ error: SupermetricsError) {
+        heldUntil = max(heldUntil, now.elapsed + backoff(place, error))
+        tracks[place].troubles += 1
+        warn(place, "\(error); trying again")
+        tracks[place].putBack(range)
     }
 
     /// Tries a range again after a while.
@@ -515,6 +532,10 @@ struct Scheduler {
         guard tracks[place].tries < Self.longestTry else { return retryOrGiveUp(place, range) }
         let inTheWay = list.filter { $0.range.overlaps(range) && !$0.status.isFinal }
         if let active = inTheWay.first(where: \.isAtWork) {
+            // Only its status still works: it was judged by its counters.
+            if let judged = own[active.id], judged.isSettled, !judged.isAdopted || settings.mayCancelOthers {
+                return cancel(place, active.id, before: range)
+            }
             tracks[place].putBack(range)
             return watch(place, Watch(active))
         }
@@ -524,7 +545,10 @@ struct Scheduler {
                     "backfill \(failed.id) of \(failed.range), which is \(failed.status) and was not created by this "
                     + "run, is in the way; cancel it with `sluice backfill cancel \(failed.id) --team "
                     + "\(settings.teamID)`, or allow that with --yes"
-                return giveUp(place, range, BackfillFailure(.source, text))
+                // Only the days it covers are lost, here and in other chunks.
+                tracks[place].putBack(range)
+                tracks[place].leaveOut(failed.range, settings)
+                return giveUp(place, failed.range, BackfillFailure(.source, text))
             }
             return cancel(place, failed.id, before: range)
         }
@@ -632,12 +656,15 @@ struct Scheduler {
         tracks[place].phase = .watching(watch)
         polls.answered(snapshot.id, now: now.elapsed, random: random())
         tell(place)
-        if !snapshot.isAtWork || watch.looksEnded >= Self.looksAtUnknown {
+        let standstill = now.elapsed - watch.lastChange
+        // A status may never follow counters that say every day is over.
+        let isLeftBehind = snapshot.countersCoverAllDays && standstill >= settings.longestLag
+        if !snapshot.isAtWork || watch.looksEnded >= Self.looksAtUnknown || isLeftBehind {
             return judge(place, watch, isRemoved: false)
         }
         watch.isResumed = false
         tracks[place].phase = .watching(watch)
-        if !wasResumed, now.elapsed - watch.lastChange >= settings.longestStandstill {
+        if !wasResumed, standstill >= settings.longestStandstill {
             let hours = settings.longestStandstill.components.seconds / 3600
             let text =
                 "backfill \(snapshot.id) of \(snapshot.range) has not moved for \(hours) h and is left alone; cancel it "
@@ -787,9 +814,13 @@ struct Scheduler {
 extension SupermetricsError {
     /// Whether a backfill may exist although its create failed: unless the API or the network clearly say no.
     var mayHaveCreated: Bool {
-        if outcomeIsUnknown || kind == .cancelled { return true }
-        if kind == .client || isNetwork { return false }
-        guard let statusCode else { return true }
-        return !(400..<500).contains(statusCode)
+        if outcomeIsUnknown { return true }
+        if isNetwork { return false }
+        switch kind {
+        case .cancelled: return true
+        // What the API calls by such a name it refused, whatever the status: some come as 500, some inside a 200.
+        case .client, .authentication, .permission, .validation, .notFound, .conflict, .rateLimit, .quota: return false
+        default: return statusCode.map { !(400..<500).contains($0) } ?? true
+        }
     }
 }

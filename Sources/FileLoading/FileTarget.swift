@@ -64,17 +64,16 @@ public struct FileTarget: Sendable {
         tools = EncodingTools(self.compression)
     }
 
-    private static func location(of path: String, _ format: any FileFormat) throws(SinkError) -> Location {
-        guard !path.isEmpty, !path.utf8.contains(0) else {
-            throw SinkError(.configuration, "\(format.name): path: expected a file, a folder that ends with /, or -")
-        }
+    /// Why no file or folder can be meant by the path, whatever there is on the disk; nil where one can.
+    static func problem(ofPath path: String) -> String? {
+        guard !path.isEmpty, !path.utf8.contains(0) else { return "expected a file, a folder that ends with /, or -" }
         // A folder named `s3:` is what nobody means.
-        if let scheme = path.wholeMatch(of: /([A-Za-z][A-Za-z0-9+.-]*):\/\/.*/)?.output.1 {
-            throw SinkError(
-                .configuration,
-                "\(format.name): path: \(scheme):// is not a file system; name a file or a folder, which may be a mount"
-            )
-        }
+        guard let scheme = path.wholeMatch(of: /([A-Za-z][A-Za-z0-9+.-]*):\/\/.*/)?.output.1 else { return nil }
+        return "\(scheme):// is not a file system; name a file or a folder, which may be a mount"
+    }
+
+    private static func location(of path: String, _ format: any FileFormat) throws(SinkError) -> Location {
+        if let problem = problem(ofPath: path) { throw SinkError(.configuration, "\(format.name): path: \(problem)") }
         if path == "-" { return .stream(STDOUT_FILENO) }
         let canonical = FileSystem.canonical(path)
         let kind = try FileSystem.kind(canonical)

@@ -22,6 +22,17 @@ extension KeyedDecodingContainer {
         )
     }
 
+    /// The path written under `key`.
+    ///
+    /// - Parameter key: The option.
+    /// - Returns: The path, which may name a file, a folder or standard output.
+    /// - Throws: `DecodingError` at the key, with a text that says what it may be.
+    public func decodePath(forKey key: Key) throws -> String {
+        let path = try decode(String.self, forKey: key)
+        guard let problem = FileTarget.problem(ofPath: path) else { return path }
+        throw DecodingError.dataCorruptedError(forKey: key, in: self, debugDescription: problem)
+    }
+
     /// The level of gzip written under `key`; nil where there is none.
     ///
     /// - Parameter key: The option.

@@ -57,6 +57,8 @@ package struct ExportStatus: Sendable, Encodable {
     package var gaps: [Gap] = []
     /// Windows that were loaded and whose rows are no longer there.
     package var gone: [String] = []
+    /// Whether such windows are loaded again by the next run; `append` loads none twice.
+    package var bringsBack = true
     /// Windows that are loaded again by the next run, because platforms may still restate their days.
     package var unsettled = 0
     /// Windows that were loaded under another fingerprint, and not accepted.
@@ -129,6 +131,7 @@ extension JobRun {
                     do throws(SinkError) {
                         let ledger = try await sink.ledger(of: spec.id)
                         status.hasLedger = sink.scope == .window || sink.mode == .replace
+                        status.bringsBack = sink.mode != .append
                         status.note(ledger, export, spec, now: now())
                     } catch {
                         status.problem = error.description

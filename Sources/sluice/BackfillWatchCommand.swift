@@ -26,8 +26,13 @@ extension BackfillCommand {
         @Option(help: ArgumentHelp("Watch no longer than this.", valueName: "n"))
         var maxMinutes: Double?
 
-        @Option(help: "Form of the table at the end.")
-        var output: OutputFormat = .table
+        @Option(
+            help: ArgumentHelp(
+                "Form of the output at the end; by default a table on a terminal and JSON elsewhere.",
+                valueName: "format"
+            )
+        )
+        var output: OutputFormat?
 
         @OptionGroup(title: "API") var connection: ConnectionOptions
         @OptionGroup(title: "Display") var display: DisplayOptions
@@ -62,7 +67,7 @@ extension BackfillCommand {
             } catch {
                 throw CommandFailure(error)
             }
-            Output(format: output).write(BackfillReport.table(of: sights))
+            Output(format: .chosen(output)).write(BackfillReport.table(of: sights))
             let failures = sights.compactMap(\.failure)
             for failure in failures { Terminal.writeError("failed: \(failure.message)\n") }
             let kinds =

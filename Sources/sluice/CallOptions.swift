@@ -46,7 +46,7 @@ struct CallOptions: ParsableArguments {
     }
 
     /// The form of the output.
-    var format: OutputFormat { output ?? (Terminal.hasOutputTerminal ? .table : .json) }
+    var format: OutputFormat { .chosen(output) }
 
     /// Opens a client by the flags, and turns what goes wrong into a failure of the command.
     func withClient<R>(_ body: (SupermetricsClient) async throws -> R) async throws -> R {

@@ -36,7 +36,7 @@ struct ConnectionOptions: ParsableArguments {
         do {
             if let path = apiKeyFile { return try .apiKey(Self.read(path)) }
             if let command = apiKeyCommand { return KeyCommand(command).credential }
-            if let key = environment["SUPERMETRICS_API_KEY"], !key.isEmpty { return try .apiKey(key) }
+            if let key = environment.value("SUPERMETRICS_API_KEY") { return try .apiKey(key) }
         } catch let error as SupermetricsError {
             throw CommandFailure(.authentication, "the API key cannot be used: \(error.message)")
         }
@@ -59,8 +59,8 @@ struct ConnectionOptions: ParsableArguments {
 
     /// The team: flag, then environment, then `other`.
     func teamID(else other: Int? = nil) throws -> Int {
-        let variable = ProcessInfo.processInfo.environment["SUPERMETRICS_TEAM_ID"]
-        guard let text = team ?? variable ?? other.map(String.init), !text.isEmpty else {
+        let environment = ProcessInfo.processInfo.environment
+        guard let text = team ?? environment.value("SUPERMETRICS_TEAM_ID") ?? other.map(String.init) else {
             throw CommandFailure(.usage, "no team; use --team ID or set SUPERMETRICS_TEAM_ID")
         }
         guard let id = Int(text) else {
@@ -77,8 +77,8 @@ struct ConnectionOptions: ParsableArguments {
         let credential =
             try needsCredential ? credential(environment: environment) : credentialIfNeeded(environment)
         var configuration = SupermetricsClient.Configuration(credential: credential)
-        configuration.baseURL = baseURL ?? environment["SUPERMETRICS_BASE_URL"] ?? configuration.baseURL
-        configuration.dtsBaseURL = dtsBaseURL ?? environment["SUPERMETRICS_DTS_BASE_URL"]
+        configuration.baseURL = baseURL ?? environment.value("SUPERMETRICS_BASE_URL") ?? configuration.baseURL
+        configuration.dtsBaseURL = dtsBaseURL ?? environment.value("SUPERMETRICS_DTS_BASE_URL")
         return configuration
     }
 
@@ -89,6 +89,11 @@ struct ConnectionOptions: ParsableArguments {
             throw CommandFailure(.authentication, "the API key file \(path) cannot be read; check --api-key-file")
         }
     }
+}
+
+extension [String: String] {
+    /// A variable of the environment; nil where it is empty too, as settings left open in a container are.
+    func value(_ name: String) -> String? { self[name].flatMap { $0.isEmpty ? nil : $0 } }
 }
 
 /// A command that prints the API key: run once, and again when the API refuses what it printed.
@@ -158,7 +163,7 @@ struct DisplayOptions: ParsableArguments {
     var noProgress = false
 
     func logger(environment: [String: String]) throws -> Logger {
-        let levelName = logLevel ?? environment["SLUICE_LOG_LEVEL"] ?? "info"
+        let levelName = logLevel ?? environment.value("SLUICE_LOG_LEVEL") ?? "info"
         guard let level = Logger.Level(rawValue: levelName.lowercased()) else {
             throw CommandFailure(.usage, "no log level '\(levelName)'; use trace, debug, info, warning or error")
         }
@@ -167,7 +172,7 @@ struct DisplayOptions: ParsableArguments {
 
     /// How log lines are written.
     func format(environment: [String: String]) throws -> Logs.Format {
-        let name = logFormat ?? environment["SLUICE_LOG_FORMAT"] ?? "text"
+        let name = logFormat ?? environment.value("SLUICE_LOG_FORMAT") ?? "text"
         guard let format = Logs.Format(rawValue: name.lowercased()) else {
             throw CommandFailure(.usage, "no log format '\(name)'; use text or json")
         }

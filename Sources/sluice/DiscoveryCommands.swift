@@ -107,12 +107,17 @@ struct FieldsCommand: ParsableCommand {
         var dsID: String
 
         @Option(
-            help: ArgumentHelp("Accounts whose custom fields are wanted too, separated by commas.", valueName: "ids")
+            help: ArgumentHelp(
+                "Accounts whose custom fields are wanted too, separated by commas; may be repeated.",
+                valueName: "ids"
+            )
         )
-        var dsAccounts: String?
+        var dsAccounts: [String] = []
 
-        @Option(help: ArgumentHelp("Logins that reach them, separated by commas.", valueName: "usernames"))
-        var dsUsers: String?
+        @Option(
+            help: ArgumentHelp("Logins that reach them, separated by commas; may be repeated.", valueName: "usernames")
+        )
+        var dsUsers: [String] = []
 
         @OptionGroup var options: CallOptions
 
@@ -144,17 +149,22 @@ struct DiscoveryOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Data source, such as AW or GAWA.", valueName: "id"))
     var dsID: String
 
-    @Option(help: ArgumentHelp("Only what these logins reach, separated by commas.", valueName: "usernames"))
-    var dsUsers: String?
+    @Option(
+        help: ArgumentHelp(
+            "Only what these logins reach, separated by commas; may be repeated.",
+            valueName: "usernames"
+        )
+    )
+    var dsUsers: [String] = []
 
     @Option(help: ArgumentHelp("Oldest cached list that will do, 60 to 1440.", valueName: "n"))
     var cacheMinutes: Int?
 
     var usernames: [String] { Self.split(dsUsers) }
 
-    /// The parts of a text with commas.
-    static func split(_ text: String?) -> [String] {
-        text?.split(separator: ",").map { String($0.trimmingPrefix(while: \.isWhitespace)) } ?? []
+    /// The parts of texts with commas.
+    static func split(_ texts: [String]) -> [String] {
+        texts.flatMap { $0.split(separator: ",").map { String($0.trimmingPrefix(while: \.isWhitespace)) } }
     }
 }
 

@@ -28,8 +28,8 @@ struct JobSetup {
 
     /// Flag, then environment, then job file, then default.
     func override(_ api: inout APISettings, _ connection: ConnectionOptions) {
-        api.baseURL = connection.baseURL ?? environment["SUPERMETRICS_BASE_URL"] ?? api.baseURL
-        api.dtsBaseURL = connection.dtsBaseURL ?? environment["SUPERMETRICS_DTS_BASE_URL"] ?? api.dtsBaseURL
+        api.baseURL = connection.baseURL ?? environment.value("SUPERMETRICS_BASE_URL") ?? api.baseURL
+        api.dtsBaseURL = connection.dtsBaseURL ?? environment.value("SUPERMETRICS_DTS_BASE_URL") ?? api.dtsBaseURL
     }
 
     /// Runs a job with progress and signals, prints the table, and returns the exit code.

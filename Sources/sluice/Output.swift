@@ -4,6 +4,11 @@ import SupermetricsAPI
 /// In which form a command writes what the API says.
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case table, json, ndjson, csv
+
+    /// What was asked for; else a table on a terminal and JSON elsewhere.
+    static func chosen(_ format: OutputFormat?) -> OutputFormat {
+        format ?? (Terminal.hasOutputTerminal ? .table : .json)
+    }
 }
 
 /// What a command shows.

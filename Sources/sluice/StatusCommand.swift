@@ -97,7 +97,10 @@ struct StatusCommand: AsyncParsableCommand {
                     ) + "; the next run loads it"
             )
         }
-        if !status.gone.isEmpty { add("rows are gone of \(list(status.gone)); the next run loads them again") }
+        if !status.gone.isEmpty {
+            let next = status.bringsBack ? "the next run loads them again" : "append loads no window twice"
+            add("rows are gone of \(list(status.gone)); \(next)")
+        }
         if status.stale > 0 {
             add(
                 "\(status.stale) windows were loaded under another fingerprint: run with --reload=stale or --accept-stale"

@@ -1,4 +1,5 @@
 import SupermetricsAPI
+import TestSupport
 import Testing
 
 @testable import Backfill

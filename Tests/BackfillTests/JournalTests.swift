@@ -1,5 +1,6 @@
 import Foundation
 import SupermetricsAPI
+import TestSupport
 import Testing
 
 @testable import Backfill

@@ -27,7 +27,9 @@ import Testing
 
     private static func runs(_ outcomes: [Bool?]) -> [DayRun] {
         outcomes.enumerated().compactMap { day, outcome in
-            outcome.map { DayRun(id: day, day: first.advanced(by: day), isCompleted: $0, words: "listed") }
+            outcome.map {
+                DayRun(id: day, day: first.advanced(by: day), outcome: $0 ? .completed : .failed, words: "listed")
+            }
         }
     }
 
@@ -100,9 +102,31 @@ import Testing
     @Test func theLastRunOfADayCounts() throws {
         let judgement = Judgement(try Self.backfill(.completed, completed: 4, failed: 0), isRemoved: false)
         let runs = Self.runs([false, true, true, true, true])
-        let again = DayRun(id: 9, day: Self.first, isCompleted: true, words: "")
+        let again = DayRun(id: 9, day: Self.first, outcome: .completed, words: "")
         #expect(judgement.by(runs + [again]).done.count == 5)
         #expect(judgement.by([again] + runs).done.count == 5)
+    }
+
+    /// A run in a word nobody knows neither loaded its day nor failed; the counters tell, once the failed ones are known.
+    @Test func aWordNobodyKnowsIsNoFailure() throws {
+        let judgement = Judgement(try Self.backfill(.failed, completed: 4, failed: 1), isRemoved: false)
+        var runs = Self.runs([true, true, false, true, true])
+        for place in runs.indices where runs[place].outcome == .completed { runs[place].outcome = .untold }
+        let verdict = judgement.by(runs)
+        #expect(Self.days(verdict.failed.keys) == [2])
+        #expect(Self.days(verdict.done.days) == [0, 1, 3, 4])
+    }
+
+    @Test(
+        arguments: [
+            ("COMPLETED", .completed), ("completed", .completed), ("Success", .completed), ("SUCCEEDED", .completed),
+            ("FAILED", .failed), ("ERROR", .failed), ("COMPLETED_WITH_ERRORS", .failed), ("Cancelled", .failed),
+            ("RUNNING", .untold), ("INCOMPLETE", .untold), ("", .untold),
+        ] as [(String, DayRun.Outcome)]
+    )
+    func wordsOfRuns(_ word: String, _ outcome: DayRun.Outcome) {
+        #expect(DayRun.Outcome(TransferRunStatus(rawValue: word)) == outcome)
+        #expect(DayRun.Outcome(nil) == .untold)
     }
 
     @Test func anUnknownStatusIsJudgedByCounters() throws {

@@ -142,6 +142,19 @@ import Testing
         }
     }
 
+    /// What is in the way of a few days costs these days, not the rest of their chunk.
+    @Test func onlyTheDaysInTheWayAreGivenUp() throws {
+        var desk = try Desk("2024-01-01..2024-01-31")
+        let intent = try desk.begin()
+        #expect(desk.take(.created(intent, .failure(Self.refusal(422, .validation)))).last == .look(transferID: 2))
+        let others = desk.backfill(3, .failed, DayRange("2024-01-10..2024-01-12"))
+        #expect(desk.take(.looked(transferID: 2, .success([others]))) == [.latest(transferID: 2)])
+        #expect(desk.scheduler.summary.failures.map(\.days.count) == [3])
+        let rest = try desk.intent(desk.take(.latest(transferID: 2, .success(others))))
+        #expect(rest.range == DayRange("2024-01-13..2024-01-31"))
+        #expect(desk.scheduler.tracks[0].chunks == [try #require(DayRange("2024-01-01..2024-01-09"))])
+    }
+
     /// A stuck backfill does not hold a run for ever: after a day without any change it is left alone, by name.
     @Test func aStuckBackfillIsGivenUp() throws {
         var desk = try Desk("2024-01-01..2024-01-10")
@@ -160,6 +173,97 @@ import Testing
         // 5 s growing to 30 s.
         #expect((2700...3000).contains(looks))
         #expect(try #require(desk.scheduler.summary.failures.first).message.contains("has not moved for 24 h"))
+    }
+
+    /// A status that stays RUNNING although every day is over holds a run for five minutes, not for ever.
+    @Test func aStatusThatStaysBehindItsCountersIsNotWaitedFor() throws {
+        var desk = try Desk("2024-01-01..2024-01-10")
+        let intent = try desk.begin()
+        _ = desk.take(.created(intent, .success(desk.backfill(7, .created))))
+        var behind = desk.backfill(7, .running)
+        (behind.completed, behind.failed, behind.total) = (9, 1, 10)
+        behind.errors = [desk.range.first: "no data"]
+        var settled: JournalRecord?
+        var looks = 0
+        while settled == nil, looks < 100 {
+            guard try desk.tick().contains(.get(backfillID: 7)) else { continue }
+            looks += 1
+            for case .write(let record) in desk.take(.got(backfillID: 7, .success(behind))) { settled = record }
+        }
+        #expect(desk.elapsed >= .seconds(300) && desk.elapsed < .seconds(345))
+        let done = try #require(DayRange("2024-01-02..2024-01-10"))
+        let failed = DayFailure(day: try #require(DayRange("2024-01-01")), words: "no data")
+        #expect(settled == .settled(backfillID: 7, transferID: 2, done: [done], failed: [failed]))
+    }
+
+    /// One that was judged by its counters is cancelled where its status still keeps others from its days.
+    @Test func aStatusThatStaysBehindIsCancelledWhenItIsInTheWay() throws {
+        var desk = try Desk("2024-01-01..2024-01-02")
+        let intent = try desk.begin()
+        _ = desk.take(.created(intent, .success(desk.backfill(7, .created))))
+        var behind = desk.backfill(7, .running)
+        (behind.completed, behind.failed, behind.total) = (1, 1, 2)
+        behind.errors = [desk.range.first: "no data"]
+        var actions: [Scheduler.Action] = []
+        for _ in 0..<100 where actions != [.latest(transferID: 2)] {
+            actions = try desk.tick()
+            if actions.contains(.get(backfillID: 7)) { actions = desk.take(.got(backfillID: 7, .success(behind))) }
+        }
+        let again = try desk.intent(desk.take(.latest(transferID: 2, .success(behind))))
+        #expect(again.range == DayRange("2024-01-01"))
+        #expect(desk.take(.created(again, .failure(Self.refusal(422, .validation)))).last == .look(transferID: 2))
+        #expect(
+            desk.take(.looked(transferID: 2, .success([behind])))
+                == [.write(.cancelled(backfillID: 7)), .cancel(backfillID: 7, transferID: 2)]
+        )
+    }
+
+    /// A wait that a create is asked for holds back every other create, of other transfers too.
+    @Test func aWaitForOneCreateHoldsAll() throws {
+        let start = try Date("2024-06-01T12:00:00Z", strategy: .iso8601)
+        let range = try #require(DayRange("2024-01-01..2024-02-29"))
+        var scheduler = Scheduler(
+            BackfillSettings(teamID: 1),
+            [2, 3].map { BackfillGoal(transferID: $0, range: range) },
+            journal: JournalState([]),
+            now: Scheduler.Moment(elapsed: .zero, time: start, serverTime: start),
+            random: { 0.5 }
+        )
+        func take(_ event: Scheduler.Event, at elapsed: Duration = .zero) -> [Scheduler.Action] {
+            let time = start.addingTimeInterval(elapsed / .seconds(1))
+            return scheduler.take(event, at: Scheduler.Moment(elapsed: elapsed, time: time, serverTime: time))
+                .filter { if case .tell = $0 { false } else { true } }
+        }
+        _ = scheduler.start()
+        #expect(take(.listed(.success([]))) == [.latest(transferID: 2), .latest(transferID: 3)])
+        guard case .create(let intent)? = take(.latest(transferID: 2, .success(nil))).last else {
+            Issue.record("no create")
+            return
+        }
+        var busy = SupermetricsError(.rateLimit, "slow down", isTransient: true)
+        (busy.statusCode, busy.retryAfter) = (429, .seconds(3600))
+        #expect(take(.created(intent, .failure(busy))) == [.write(.void(intent: 1))])
+        #expect(take(.latest(transferID: 3, .success(nil))) == [])
+        #expect(take(.tick, at: .seconds(3599)) == [])
+        #expect(scheduler.nextTick == .seconds(3600))
+        #expect(take(.tick, at: .seconds(3600)) == [.latest(transferID: 2), .latest(transferID: 3)])
+        guard case .create(let again)? = take(.latest(transferID: 2, .success(nil)), at: .seconds(3600)).last else {
+            Issue.record("no create")
+            return
+        }
+        #expect(again.range == intent.range)
+    }
+
+    /// What the API names as a refusal made nothing, though it comes as 500 or inside a 200.
+    @Test(arguments: [500, 200]) func aRefusalByNameIsNoDoubt(_ status: Int) throws {
+        var desk = try Desk("2024-01-01..2024-01-10")
+        let intent = try desk.begin()
+        var refusal = Self.refusal(status, .permission)
+        refusal.code = "LICENSE_NOT_FOUND"
+        let actions = desk.take(.created(intent, .failure(refusal)))
+        #expect(actions == [.write(.void(intent: 1)), .write(.ended)])
+        #expect(desk.scheduler.isOver)
+        #expect(desk.scheduler.summary.failures.map(\.cause) == [.quota])
     }
 
     @Test func waitsForTheNextDayWhenTheDaysOfThisOneAreUsed() throws {

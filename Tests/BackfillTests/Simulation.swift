@@ -1,4 +1,5 @@
 import SupermetricsAPI
+import TestSupport
 
 import struct FoundationEssentials.Date
 
@@ -279,7 +280,11 @@ struct Simulation {
             return .runs(
                 backfillID: backfill.id,
                 transferID: backfill.transferID,
-                .success(runs.map { DayRun(id: $0.id, day: $0.day, isCompleted: $0.succeeds, words: "refused") })
+                .success(
+                    runs.map {
+                        DayRun(id: $0.id, day: $0.day, outcome: $0.succeeds ? .completed : .failed, words: "refused")
+                    }
+                )
             )
         }
     }

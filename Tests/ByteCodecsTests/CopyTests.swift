@@ -1,5 +1,6 @@
 import ByteCodecs
 import PipelineCore
+import TestSupport
 import Testing
 
 private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
@@ -188,11 +189,11 @@ struct CopyTests {
 
 /// Cells as columns hold them, and now and then as they do not.
 private struct RandomCells {
-    var random: SeededGenerator
+    var random: SeededRandom
     private var json: RandomJSON
 
     init(seed: UInt64) {
-        random = SeededGenerator(seed)
+        random = SeededRandom(seed: seed)
         json = RandomJSON(seed: seed ^ 0xABCD)
         json.badText = .max
     }

@@ -1,5 +1,6 @@
 import ByteCodecs
 import PipelineCore
+import TestSupport
 import Testing
 
 private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
@@ -201,7 +202,7 @@ struct NDJSONRendererTests {
 }
 
 /// Rows as a reader would give them, some changed as a stage would change them.
-private func randomRows(seed: UInt64) throws -> (Schema, [[PlainCell]], SeededGenerator) {
+private func randomRows(seed: UInt64) throws -> (Schema, [[PlainCell]], SeededRandom) {
     var json = RandomJSON(seed: seed)
     json.badText = .max
     let columns = json.random.below(5)

@@ -1,5 +1,6 @@
 import ByteCodecs
 import PipelineCore
+import TestSupport
 import Testing
 
 @Suite("RowReader against a plain reader")
@@ -15,7 +16,7 @@ struct RowReaderPropertyTests {
             let batchSize = json.random.pick([1, 40, 200, 1 << 20])
             var errors: Set<ReadError> = []
             for mostBytes in [Int.max - 1, 1, 3, 17, 200] {
-                var random = SeededGenerator(UInt64(seed))
+                var random = SeededRandom(seed: UInt64(seed))
                 do {
                     let content = try ReaderDriver.content(of: body, columns: columns, batchSize: batchSize) {
                         mostBytes == .max - 1 ? .max : 1 + random.below(mostBytes)
@@ -45,7 +46,7 @@ struct RowReaderPropertyTests {
             let expected = try? PlainReader.read(body, columns: columns, limits: limits)
             var errors: Set<ReadError> = []
             for mostBytes in [Int.max - 1, 1, 17] {
-                var random = SeededGenerator(UInt64(seed))
+                var random = SeededRandom(seed: UInt64(seed))
                 do {
                     let content = try ReaderDriver.content(of: body, columns: columns, limits: limits) {
                         mostBytes == .max - 1 ? .max : 1 + random.below(mostBytes)

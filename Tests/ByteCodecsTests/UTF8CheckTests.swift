@@ -1,4 +1,5 @@
 import ByteCodecs
+import TestSupport
 import Testing
 
 private func firstInvalidByte(_ bytes: [UInt8]) -> Int? { UTF8Check.firstInvalidByte(in: bytes.span) }
@@ -23,7 +24,7 @@ struct UTF8CheckTests {
 
     @Test("agrees with the standard library on random bytes")
     func random() {
-        var random = SeededGenerator(7)
+        var random = SeededRandom(seed: 7)
         for _ in 0..<3000 {
             var bytes: [UInt8] = []
             for _ in 0..<random.below(70) {

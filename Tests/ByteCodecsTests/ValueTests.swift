@@ -1,5 +1,6 @@
 import ByteCodecs
 import PipelineCore
+import TestSupport
 import Testing
 
 private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
@@ -79,7 +80,7 @@ struct DecimalTextTests {
 
     @Test("keeps the value when it fits, against arithmetic on whole numbers")
     func fitProperty() throws {
-        var random = SeededGenerator(11)
+        var random = SeededRandom(seed: 11)
         for _ in 0..<2000 {
             let digits = Int64(random.below(1_000_000))
             let places = random.below(7)

@@ -1,5 +1,6 @@
 import Conversion
 import PipelineCore
+import TestSupport
 import Testing
 
 @Suite struct BoundPipelineTests {
@@ -67,7 +68,7 @@ import Testing
 
     @Test("A later stage's rejects have the right numbers although earlier ones took rows out")
     func numbering() throws {
-        var random = SplitMix(seed: 11)
+        var random = SeededRandom(seed: 11)
         for _ in 0..<300 {
             // Row by row: which stage refuses it, if any.
             let fates = (0..<Int.random(in: 0...40, using: &random)).map { _ in Int.random(in: 0...6, using: &random) }

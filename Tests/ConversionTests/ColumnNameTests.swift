@@ -1,5 +1,6 @@
 import Conversion
 import PipelineCore
+import TestSupport
 import Testing
 
 @Suite struct ColumnNameTests {
@@ -26,7 +27,7 @@ import Testing
     @Test("A name is its own normal form, whatever the id")
     func idempotent() {
         let pieces = ["a", "B", "ß", "İ", "7", "_", ":", "É", "\u{301}", "日", "𝐀", "ǅ", " ", "🙂", "HTTP", "id"]
-        var random = SplitMix(seed: 7)
+        var random = SeededRandom(seed: 7)
         for _ in 0..<5000 {
             let id = (0..<Int.random(in: 0...8, using: &random))
                 .map { _ in pieces.randomElement(using: &random) ?? "" }.joined()

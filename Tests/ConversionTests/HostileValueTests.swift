@@ -1,6 +1,7 @@
 import Conversion
 import Foundation
 import PipelineCore
+import TestSupport
 import Testing
 
 @Suite struct HostileValueTests {
@@ -10,7 +11,7 @@ import Testing
 
     @Test("Whatever the bytes are, a cell is converted or its row rejected, and its neighbours stay", arguments: types)
     func anyBytes(type: String) throws {
-        var random = SplitMix(seed: 3)
+        var random = SeededRandom(seed: 3)
         var rules: Set<String> = []
         let alphabet = Array("0123456789-+.eE:T \"\\{}[],truefalsnyo\u{0}\n٣é🙂")
         for _ in 0..<3000 {
@@ -31,7 +32,7 @@ import Testing
 
     @Test("Exactly the days of the calendar are dates")
     func days() throws {
-        var random = SplitMix(seed: 5)
+        var random = SeededRandom(seed: 5)
         var found = 0
         for _ in 0..<8000 {
             let year = Int.random(in: 0...30, using: &random) + (Bool.random(using: &random) ? 1990 : 0)
@@ -50,7 +51,7 @@ import Testing
 
     @Test("Exactly what is JSON is JSON")
     func json() throws {
-        var random = SplitMix(seed: 8)
+        var random = SeededRandom(seed: 8)
         let pieces = [
             "[", "]", "{", "}", ",", ":", "\"a\"", "\"\\n\"", "\"", "\\", "1", "0", "-", ".", "5", "e", "+", "true",
             "false",

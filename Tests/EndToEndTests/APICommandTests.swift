@@ -1,5 +1,6 @@
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// The commands that make one call of the API each, run as a user runs them.
@@ -49,6 +50,19 @@ import Testing
                 guard arguments[0] != "backfill" else { continue }
                 #expect(Set(ids.values).count == 1, "\(arguments): \(ids)")
             }
+        }
+    }
+
+    /// A list of a flag may be given at once or one by one.
+    @Test func aFlagThatIsRepeatedAdds() async throws {
+        try await withWorld { world in
+            func accounts(_ flags: String...) async throws -> String {
+                try await world.run(["accounts", "list", "--ds-id", "AW", "--output", "csv"] + flags).text
+            }
+            let (ads, agency) = ("ads@example.com", "agency@example.com")
+            let both = try await accounts("--ds-users", "\(ads), \(agency)")
+            #expect(both.contains(ads) && both.contains(agency))
+            #expect(try await accounts("--ds-users", ads, "--ds-users", agency) == both)
         }
     }
 
@@ -324,6 +338,8 @@ import Testing
             let refused = try await world.sluice("logins", "list", environment: ["SUPERMETRICS_API_KEY": "wrong"])
             #expect(refused.exitCode == 3 && refused.errors.contains("API_KEY_INVALID"))
             #expect(try await world.sluice("logins", "list", environment: ["SUPERMETRICS_API_KEY": ""]).exitCode == 3)
+            let empty = ["SUPERMETRICS_DTS_BASE_URL": "", "SLUICE_LOG_LEVEL": ""]
+            #expect(try await world.sluice("logins", "list", environment: empty).exitCode == 0)
             #expect(try await world.sluice("teams", "get").exitCode == 2)
             #expect(try await world.sluice("teams", "get", "--team", "none").exitCode == 2)
             #expect(try await world.sluice("accounts", "list").exitCode == 2)

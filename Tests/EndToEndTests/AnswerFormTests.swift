@@ -1,5 +1,6 @@
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// However the API words its answers, the same rows land; and what it is told is what the job says.

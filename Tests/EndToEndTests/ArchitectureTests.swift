@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The rooms import what they may, and nothing else: by the manifest, and by what the sources say.

@@ -1,5 +1,6 @@
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// `sluice backfill run` and `watch` as a user runs them, by what the sandbox records.
@@ -23,6 +24,11 @@ import Testing
         let format = Date.ISO8601FormatStyle(timeZone: .gmt).year().month().day()
         guard let start = try? format.parse(first), let end = try? format.parse(last) else { return [] }
         return Set(stride(from: start, through: end, by: 86_400).map { $0.formatted(format) })
+    }
+
+    /// Waits until what the sandbox records is as wanted.
+    private static func wait(_ world: World, until isSo: (BackfillHistory) -> Bool) async throws {
+        while !isSo(world.sandbox.backfillHistory) { try await Task.sleep(for: .milliseconds(10)) }
     }
 
     /// Three transfers, two years each, failures and lost answers, killed at twenty moments.
@@ -193,7 +199,7 @@ import Testing
         try await withWorld(Self.options { $0.backfills.dayTime = .milliseconds(60) }) { world in
             let command = Self.flags(from: "2024-01-01", to: "2024-01-20") + ["--journal", "j"]
             let running = try world.start(command)
-            while world.sandbox.backfillHistory.runs.count < 3 { try await Task.sleep(for: .milliseconds(10)) }
+            try await Self.wait(world) { $0.runs.count >= 3 }
             running.send(SIGINT)
             let outcome = await running.outcome
             world.note(outcome)
@@ -213,16 +219,14 @@ import Testing
         try await withWorld(Self.options { $0.backfills.dayTime = .milliseconds(60) }) { world in
             let command = Self.flags(from: "2024-01-01", to: "2024-01-20") + ["--journal", "j"]
             let running = try world.start(command + ["--cancel-on-interrupt"])
-            while world.sandbox.backfillHistory.runs.count < 3 { try await Task.sleep(for: .milliseconds(10)) }
+            try await Self.wait(world) { $0.runs.count >= 3 }
             running.send(SIGTERM)
             let outcome = await running.outcome
             world.note(outcome)
             #expect(outcome.exitCode == 143, "\(outcome.everything)")
             #expect(world.sandbox.backfillHistory.backfills.map(\.status) == ["CANCELLED"])
             // A run that was under way ends after the cancellation.
-            while world.sandbox.backfillHistory.runs.contains(where: { $0.endTime == nil }) {
-                try await Task.sleep(for: .milliseconds(10))
-            }
+            try await Self.wait(world) { $0.runs.allSatisfy { $0.endTime != nil } }
             let resumed = try await world.run(command)
             #expect(resumed.exitCode == 0, "\(resumed.everything)")
             let completions = world.sandbox.backfillHistory.completions(ofTransfer: 101)
@@ -254,7 +258,7 @@ import Testing
         try await withWorld(Self.options { $0.backfills.dayTime = .milliseconds(60) }) { world in
             let command = Self.flags(from: "2024-01-01", to: "2024-01-20") + ["--journal", "j"]
             let running = try world.start(command)
-            while world.sandbox.backfillHistory.runs.isEmpty { try await Task.sleep(for: .milliseconds(10)) }
+            try await Self.wait(world) { !$0.runs.isEmpty }
             let second = try await world.run(command)
             #expect(second.exitCode == 9, "\(second.everything)")
             let first = await running.outcome
@@ -301,6 +305,19 @@ import Testing
             #expect(run.exitCode == 5, "\(run.everything)")
             #expect(run.errors.contains("still at work"))
             #expect(world.sandbox.backfillHistory.backfills.map(\.status) == ["RUNNING"])
+        }
+    }
+
+    /// A long wait the API asks for before a create does not outlast the run's own time.
+    @Test(.timeLimit(.minutes(1))) func timeIsUpWhileTheAPIAsksToWait() async throws {
+        let options = Self.options { options in
+            options.faults = [try? Fault(parsing: "429@create")].compactMap(\.self)
+            options.retryAfter = 3600
+        }
+        try await withWorld(options) { world in
+            let run = try await world.run(Self.flags(from: "2024-01-01", to: "2024-01-03") + ["--max-minutes", "0.02"])
+            #expect(run.exitCode == 5, "\(run.everything)")
+            #expect(world.sandbox.requests.count { $0.method == "POST" } == 1)
         }
     }
 
@@ -376,7 +393,7 @@ import Testing
             }
             let both = try await watch(good, bad)
             #expect(both.exitCode == 4, "\(both.everything)")
-            #expect(both.text.contains("COMPLETED") && both.text.contains("FAILED"))
+            #expect(both.text.contains(#""status":"COMPLETED""#) && both.text.contains(#""status":"FAILED""#))
             let whole = try await watch(good)
             #expect(whole.exitCode == 0, "\(whole.everything)")
             let failed = try await watch(bad)

@@ -1,5 +1,6 @@
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// Changes of the job file and of what the platform gives: nothing is mixed, and the old data stay until the new are

@@ -1,5 +1,6 @@
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// Several destinations of one export: one read, and one that fails does not take the others with it.

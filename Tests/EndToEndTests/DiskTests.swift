@@ -1,5 +1,6 @@
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// Destinations that cannot take what is written: the old data stay, and the message says why.

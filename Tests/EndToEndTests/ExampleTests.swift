@@ -1,6 +1,7 @@
 import Foundation
 import PostgresTesting
 import Sandbox
+import TestSupport
 import Testing
 
 /// What the README and the examples promise, run as a reader would run it.

@@ -1,5 +1,6 @@
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// Everything that can go wrong with an answer, in every phase of a query: the right rows, or a clean failure.

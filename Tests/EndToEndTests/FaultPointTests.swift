@@ -1,6 +1,7 @@
 import Foundation
 import PipelineTesting
 import Sandbox
+import TestSupport
 import Testing
 
 /// A process that dies at each of the named places leaves old or new windows, never anything between.

@@ -1,5 +1,6 @@
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// `sluice init`: flags, or answers on a terminal, become a job file that `check` and `run` accept.
@@ -94,6 +95,7 @@ import Testing
                 (Self.flags(["--start-date": "someday"]), "--start-date: 'start_date' must be a date"),
                 (Self.flags(["--into": "out.txt"]), "--into out.txt: the name does not tell the format"),
                 (Self.flags(["--into": "postgresql://h/db"]), "needs --table schema.name"),
+                (Self.flags(["--into": "s3://bucket/ads/"]), "s3:// is not a file system"),
                 (Self.flags() + ["--max-rows", "5", "--window", "week"], "'max_rows' would count for each window"),
                 (Self.flags() + ["--stage", "drop: [campain]"], "did you mean 'campaign'"),
             ]

@@ -1,5 +1,6 @@
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// Signals and locks: what is in flight is given up whole, and two runs do not fight.

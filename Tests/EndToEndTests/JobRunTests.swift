@@ -1,5 +1,6 @@
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// `sluice run` every night is all of incremental loading: only what is due is fetched.

@@ -1,5 +1,6 @@
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// What a newcomer gets wrong: one clear message, the right exit code, nothing left behind.

@@ -1,6 +1,7 @@
 import Foundation
 import FoundationNetworking
 import Sandbox
+import TestSupport
 import Testing
 
 /// What lands: every value as the API gave it, in each format, wherever it lands.

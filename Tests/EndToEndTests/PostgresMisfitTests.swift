@@ -3,6 +3,7 @@ import Foundation
 import PostgresTesting
 import Sandbox
 import Testing
+import TestSupport
 
 /// Rows that only the table has no form for, by what the job does with bad rows.
 @Suite struct PostgresMisfitTests {

@@ -4,6 +4,7 @@ import PipelineTesting
 import PostgresTesting
 import Sandbox
 import Testing
+import TestSupport
 
 /// The command into a real PostgreSQL.
 @Suite struct PostgresTests {
@@ -365,6 +366,36 @@ import Testing
                 environment: ["DATABASE_URL": "postgresql://127.0.0.1:1/db"]
             )
             #expect(broken.exitCode == 6 && broken.text.contains("2024-01-15..2024-01-21"), "\(broken.everything)")
+        }
+    }
+
+    /// `append` never touches a window again, and the status does not promise otherwise.
+    @Test func rowsThatAreGoneFromAnAppendedTableStayAway() async throws {
+        try await Self.withWorlds { world, database, environment in
+            let job = JobText.one { $0.into = [Self.entry("append")] }
+            try await world.run(job, environment: environment)
+            try await database.query("TRUNCATE ads.spend")
+            let status = try await world.run(["status", "job.yaml"], environment: environment)
+            #expect(status.text.contains("append loads no window twice"), "\(status.everything)")
+            try await world.run(job, environment: environment)
+            #expect(try await Self.rows(database) == "")
+        }
+    }
+
+    /// Another level of isolation by default, and a lease that is renewed while rows are on their way.
+    @Test func settingsOfTheDatabaseDoNotMatter() async throws {
+        try await Self.withWorlds { world, database, environment in
+            try await database.query(
+                """
+                ALTER DATABASE \(database.name) SET default_transaction_isolation = serializable;
+                ALTER DATABASE \(database.name) SET quote_all_identifiers = on
+                """
+            )
+            let job = JobText.one { $0.into = [Self.entry(), Self.entry("merge", table: "ads.merged")] }
+            try await world.run(job, environment: environment)
+            try await world.run(job, "--reload=all", environment: environment)
+            #expect(try await Self.rows(database) == Self.rows(database, "ads.merged"))
+            #expect(try await database.query("SELECT count(*) = 84 FROM ads.spend") == "t")
         }
     }
 

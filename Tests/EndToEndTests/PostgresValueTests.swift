@@ -3,6 +3,7 @@ import Foundation
 import PostgresTesting
 import Sandbox
 import Testing
+import TestSupport
 
 /// Rows in PostgreSQL are those that anyone would load from the CSV that sluice writes, for fields of all kinds.
 @Suite struct PostgresValueTests {

@@ -1,6 +1,7 @@
 import Foundation
 import FoundationNetworking
 import Sandbox
+import TestSupport
 import Testing
 
 /// `sluice sandbox` from outside: what its flags make of backfills, and what it tells of them.

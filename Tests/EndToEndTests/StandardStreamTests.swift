@@ -1,4 +1,5 @@
 import Sandbox
+import TestSupport
 import Testing
 
 /// Standard streams that are closed, full, or left by their reader.

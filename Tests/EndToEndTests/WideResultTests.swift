@@ -2,6 +2,7 @@ import Foundation
 import PipelineTesting
 import PostgresTesting
 import Sandbox
+import TestSupport
 import Testing
 
 /// Results whose columns their header row names: fields that are split into columns, and comparisons.

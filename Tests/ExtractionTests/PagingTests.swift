@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Extraction
@@ -207,7 +208,7 @@ struct PagingTests {
     private struct Server {
         var rows: Int
         var countsHeader: Bool?
-        var generator: Seeded
+        var generator: SeededRandom
         var requests = 0
         var pages = 0
 
@@ -226,7 +227,7 @@ struct PagingTests {
 
     @Test("Against a stingy server every row comes exactly once, with no request too many", arguments: 0..<400)
     func property(seed: UInt64) {
-        var generator = Seeded(state: seed)
+        var generator = SeededRandom(seed: seed)
         let rows = Int.random(in: 0...60, using: &generator)
         let countsHeader: Bool? = [nil, true, false].randomElement(using: &generator) ?? nil
         let pageRows = Int.random(in: 1...25, using: &generator)

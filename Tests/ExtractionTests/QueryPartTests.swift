@@ -1,4 +1,5 @@
 import PipelineCore
+import TestSupport
 import Testing
 
 @testable import Extraction
@@ -84,7 +85,7 @@ struct QueryPartTests {
 
     @Test("Splits of splits keep days whole, in order and once, and add up", arguments: 0..<200)
     func property(seed: UInt64) throws {
-        var generator = Seeded(state: seed)
+        var generator = SeededRandom(seed: seed)
         let days = Int.random(in: 2...40, using: &generator)
         // Rows of each day; a split's count is some number, its verdict is about the days it was made of.
         let rows = (0..<days).map { _ in Int.random(in: 0...9, using: &generator) }

@@ -2,6 +2,7 @@ import ByteCodecs
 import PipelineCore
 import Sandbox
 import SupermetricsAPI
+import TestSupport
 import Testing
 
 @testable import Extraction
@@ -133,7 +134,7 @@ struct WindowRowsTests {
 
     @Test("Batches are cut at the same rows however the rows were paged and broken off", arguments: 0..<12)
     func batches(seed: UInt64) async throws {
-        var generator = Seeded(state: seed)
+        var generator = SeededRandom(seed: seed)
         let batchBytes = Int.random(in: 300...6000, using: &generator)
         var readings: [World.Reading] = []
         for pageRows in [7, 1000, 100_000] {

@@ -1,5 +1,6 @@
 import Foundation
 import PipelineCore
+import TestSupport
 import Testing
 
 @testable import FileLoading
@@ -23,7 +24,7 @@ import Testing
         ]
         try await loader.run(windows, notes: ["x"])
         #expect(
-            try folder.listing("lake") == [
+            folder.listing("lake") == [
                 "_manifest.json",
                 "window=2024-01-01..2024-01-07",
                 "window=2024-01-01..2024-01-07/_checkpoint.json",
@@ -51,11 +52,11 @@ import Testing
     @Test func theManifestHoldsEveryFile() async throws {
         try await loader.run([.week(1), .week(0)], notes: ["x", "y"])
         try await loader.run([.week(0)], notes: ["z"])
-        let manifest = try JSONDecoder().decode(Manifest.self, from: Data(folder.contents("lake/_manifest.json")))
+        let manifest = try JSONDecoder().decode(Manifest.self, from: Data(folder.bytes("lake/_manifest.json")))
         #expect(manifest.rows == 3 && manifest.bytes == manifest.parts.reduce(0) { $0 + $1.bytes })
         #expect(manifest.parts.map(\.path).first == "window=2024-01-01..2024-01-07/part-0.txt.gz")
         for part in manifest.parts {
-            let file = try OutputFile.digest(folder.contents("lake/" + part.path), in: folder)
+            let file = try OutputFile.digest(folder.bytes("lake/" + part.path), in: folder)
             #expect(part.sha256 == file.sha256 && part.bytes == file.count)
         }
     }
@@ -88,7 +89,7 @@ import Testing
             try await Loader(sink: sink).run([.week(0, account: "a"), .week(1)], notes: [note])
         }
         #expect(try folder.text("lake/window=2024-01-01..2024-01-07/account=a/part-0.txt").contains("|new\n"))
-        #expect(try folder.listing("lake").filter { $0.hasPrefix(".") } == [])
+        #expect(folder.listing("lake").filter { $0.hasPrefix(".") } == [])
     }
 
     /// Every state in which a kill between the two renames leaves the folder.
@@ -114,7 +115,7 @@ import Testing
         }
         try await loader.run([.week(0), .week(1)], loading: [], notes: [])
         #expect(try folder.text("lake/\(name)/part-0.txt.gz").contains("|new\n"))
-        #expect(try folder.listing("lake").filter { $0.hasPrefix(".") } == [])
+        #expect(folder.listing("lake").filter { $0.hasPrefix(".") } == [])
         #expect(try await loader.sink.ledger(of: Loader.export).gone == [])
     }
 
@@ -128,9 +129,9 @@ import Testing
             }
         }
         #expect(try await loader.sink.ledger(of: Loader.export).checkpoints.count == 2)
-        let manifest = try JSONDecoder().decode(Manifest.self, from: Data(folder.contents("lake/_manifest.json")))
+        let manifest = try JSONDecoder().decode(Manifest.self, from: Data(folder.bytes("lake/_manifest.json")))
         #expect(manifest.rows == 2)
-        #expect(try folder.listing("lake").filter { $0.hasPrefix(".") } == [])
+        #expect(folder.listing("lake").filter { $0.hasPrefix(".") } == [])
     }
 
     @Test func aShardCannotReplaceEverything() async throws {
@@ -154,7 +155,7 @@ import Testing
             return true
         }
         #expect(
-            try folder.listing("lake").filter { $0.hasSuffix(".gz") } == [
+            folder.listing("lake").filter { $0.hasSuffix(".gz") } == [
                 "window=2024-01-01..2024-01-07/account=a/part-0.txt.gz", "window=2024-01-08..2024-01-14/part-0.txt.gz",
             ]
         )
@@ -213,14 +214,14 @@ import Testing
 
     @Test func acceptingLeavesNoDraft() async throws {
         try await loader.run([.week(0)], notes: ["x"])
-        let before = try folder.listing("lake")
+        let before = folder.listing("lake")
         try await loader.sink.withRun(RunRequest(export: Loader.export, runID: "r")) { run in
             var plan = loader.plan([.week(0)])
             plan.accepted = [Window.week(0).id]
             try await run.begin(plan)
             return true
         }
-        #expect(try folder.listing("lake") == before)
+        #expect(folder.listing("lake") == before)
     }
 
     @Test func whatKilledRunsLeftIsRemoved() async throws {
@@ -232,12 +233,12 @@ import Testing
             try folder.write("half", to: "lake/.staging/" + path)
         }
         try await loader.run([.week(0)], notes: ["x"])
-        #expect(try folder.listing("lake").filter { $0.hasPrefix(".") } == [])
+        #expect(folder.listing("lake").filter { $0.hasPrefix(".") } == [])
     }
 
     @Test func aCheckLeavesNothing() async throws {
         #expect(try await loader.sink.check(landing: nil) == [])
-        #expect(try folder.listing() == [])
+        #expect(folder.listing() == [])
     }
 }
 

@@ -1,5 +1,6 @@
 import Foundation
 import PipelineCore
+import TestSupport
 import Testing
 
 @testable import FileLoading
@@ -59,16 +60,16 @@ import Testing
         let second = try #require(try lease(acquire("run-b", shard: "2/2")))
         try workspace.leave(first)
         first.release()
-        #expect(try folder.listing() == ["work", "work/holder-shard-2-of-2", "work/lease"])
+        #expect(folder.listing() == ["work", "work/holder-shard-2-of-2", "work/lease"])
         try second.verify()
         try workspace.leave(second)
-        #expect(try folder.listing() == [])
+        #expect(folder.listing() == [])
     }
 
     @Test func whatAKilledRunWroteAboutItselfIsForgotten() throws {
         try FileManager.default.createDirectory(atPath: folder.path + "/work", withIntermediateDirectories: true)
         for name in ["holder-run", "holder-shard-1-of-2"] { try folder.write("run dead", to: "work/" + name) }
         _ = try #require(try lease(acquire("run-a")))
-        #expect(try folder.listing("work") == ["holder-run", "lease"])
+        #expect(folder.listing("work") == ["holder-run", "lease"])
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import PipelineCore
+import TestSupport
 import Testing
 
 @testable import FileLoading
@@ -20,14 +21,14 @@ import Testing
         try await loader.run(windows, loading: windows.reversed(), notes: ["x", "y"])
         let wanted = "window|note\n" + windows.map { "\($0)|x\n\($0)|y\n" }.joined()
         #expect(try folder.text("deep/er/" + name) == wanted)
-        #expect(try folder.listing("deep/er") == [name])
+        #expect(folder.listing("deep/er") == [name])
     }
 
     @Test func theBytesAreThoseOfAnyOtherRun() async throws {
         try await loader.run([.week(0), .week(1)], notes: ["x"])
-        let first = try folder.contents("out.txt.gz")
+        let first = try folder.bytes("out.txt.gz")
         try await loader.run([.week(0), .week(1)], loading: [.week(1), .week(0)], notes: ["x"])
-        #expect(try folder.contents("out.txt.gz") == first)
+        #expect(try folder.bytes("out.txt.gz") == first)
     }
 
     @Test func aFileWithoutRowsIsAHeader() async throws {
@@ -92,7 +93,7 @@ import Testing
         await #expect(throws: Stop.self) {
             try await loader.run([.week(0)], loading: [], notes: []) { _ in throw Stop() }
         }
-        #expect(try folder.listing() == [])
+        #expect(folder.listing() == [])
     }
 
     @Test func aShardIsRefused() async throws {
@@ -107,6 +108,6 @@ import Testing
         #expect(try await loader.sink.ledger(of: Loader.export).staged?.checkpoints.isEmpty == true)
         let error = await sinkError { try await loader.run([.week(0), .week(1)], loading: [.week(1)], notes: ["x"]) }
         #expect(error?.code == .destination)
-        #expect(try !folder.listing().contains("out.txt.gz"))
+        #expect(!folder.listing().contains("out.txt.gz"))
     }
 }

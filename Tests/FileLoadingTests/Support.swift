@@ -1,69 +1,7 @@
-import CZlib
 import Foundation
 import PipelineCore
 
 @testable import FileLoading
-
-/// A folder of its own for one test, removed with it.
-final class TemporaryFolder: Sendable {
-    let path: String
-
-    init() throws {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-test-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-        path = url.resolvingSymlinksInPath().path
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    /// Every file and folder below, sorted.
-    func listing(_ below: String = "") throws -> [String] {
-        try FileManager.default.subpathsOfDirectory(atPath: path + "/" + below).sorted()
-    }
-
-    func contents(_ name: String) throws -> [UInt8] {
-        try Array(Data(contentsOf: URL(fileURLWithPath: path + "/" + name)))
-    }
-
-    func text(_ name: String) throws -> String {
-        let bytes = try contents(name)
-        return String(decoding: bytes.starts(with: [0x1F, 0x8B]) ? try inflateOneMember(bytes) : bytes, as: UTF8.self)
-    }
-
-    func write(_ text: String, to name: String) throws {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path + "/" + name))
-    }
-}
-
-struct NotOneMember: Error {
-    var reason: String
-}
-
-/// The content of a gzip file that must be exactly one member (RFC 1952 §2.2), as a reader without luck needs it.
-func inflateOneMember(_ bytes: [UInt8]) throws -> [UInt8] {
-    var stream = unsafe z_stream()
-    guard unsafe inflateInit2_(&stream, 31, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
-        throw NotOneMember(reason: "no memory")
-    }
-    defer { unsafe inflateEnd(&stream) }
-    var (input, output, chunk) = (bytes, [UInt8](), [UInt8](repeating: 0, count: 1 << 16))
-    return try unsafe input.withUnsafeMutableBufferPointer { source in
-        unsafe stream.next_in = source.baseAddress
-        unsafe stream.avail_in = UInt32(source.count)
-        var result = Z_OK
-        while result == Z_OK {
-            result = unsafe chunk.withUnsafeMutableBufferPointer { target in
-                unsafe stream.next_out = target.baseAddress
-                unsafe stream.avail_out = UInt32(target.count)
-                return unsafe inflate(&stream, Z_NO_FLUSH)
-            }
-            output += unsafe chunk[..<(chunk.count - Int(stream.avail_out))]
-        }
-        guard result == Z_STREAM_END else { throw NotOneMember(reason: "inflate says \(result)") }
-        guard unsafe stream.avail_in == 0 else { throw NotOneMember(reason: "bytes follow the member") }
-        return output
-    }
-}
 
 /// The plainest format there is: a line of names, then a line per row, cells separated by a bar.
 struct LineFormat: FileFormat {

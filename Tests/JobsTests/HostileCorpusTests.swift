@@ -14,6 +14,7 @@ import Testing
 #if Postgres
 import PostgresSink
 import PostgresTesting
+import TestSupport
 #endif
 
 /// Values that break careless programs, from the bytes of an answer through every type into every sink: each lands

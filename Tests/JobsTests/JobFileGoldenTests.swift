@@ -1,5 +1,6 @@
 import Foundation
 import Jobs
+import TestSupport
 import Testing
 
 /// Bad files and what is said about them: `Fixtures/bad/NAME.yaml` beside `NAME.expected`.

@@ -3,6 +3,7 @@ import Foundation
 import Jobs
 import PipelineCore
 import SupermetricsAPI
+import TestSupport
 import Testing
 
 @Suite struct JobFileTests {

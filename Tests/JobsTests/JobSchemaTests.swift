@@ -7,6 +7,7 @@ import Testing
 
 #if Postgres
 import PostgresSink
+import TestSupport
 #endif
 
 @Suite struct JobSchemaTests {

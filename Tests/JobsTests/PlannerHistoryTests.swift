@@ -1,5 +1,6 @@
 import Jobs
 import PipelineCore
+import TestSupport
 import Testing
 
 @Suite("Random histories of runs, edits, crashes and losses") struct PlannerHistoryTests {
@@ -29,7 +30,7 @@ import Testing
 
 /// One random history, checked after every run.
 struct ToyHistory {
-    private var random: Seeded
+    private var random: SeededRandom
     private var world: ToyWorld
     private(set) var log: [String] = []
     private(set) var problem: String?
@@ -37,7 +38,7 @@ struct ToyHistory {
     private(set) var seen: Set<String> = []
 
     init(seed: UInt64) {
-        var random = Seeded(state: seed)
+        var random = SeededRandom(seed: seed)
         var sinks: [ToySink] = []
         for _ in 0..<([1, 1, 2, 3].randomElement(using: &random) ?? 1) {
             switch Int.random(in: 0..<10, using: &random) {

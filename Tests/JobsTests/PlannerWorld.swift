@@ -218,16 +218,3 @@ struct ToyWorld {
     /// When a day is no longer restated, in plain numbers: noon of the day after, and the lookback.
     static func settles(_ number: Int, _ lookback: Int) -> Int64 { Int64(number + 1 + lookback) * day + day / 2 }
 }
-
-/// A generator whose numbers depend on the seed alone (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}

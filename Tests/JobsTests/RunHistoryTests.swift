@@ -69,7 +69,7 @@ struct RunHistoryTests {
     /// Lets the run die, or its destinations fail, at some operation; what was done before stays.
     private static func sabotage(
         _ stores: [MemoryStore],
-        _ generator: inout Seeded,
+        _ generator: inout SeededRandom,
         dies: Bool
     ) -> @Sendable () -> Bool {
         let left = Atomic(Int.random(in: 0..<40, using: &generator))
@@ -91,7 +91,7 @@ struct RunHistoryTests {
         return { isDead.load(ordering: .relaxed) }
     }
 
-    private static func edit(_ config: inout Config, _ generator: inout Seeded) {
+    private static func edit(_ config: inout Config, _ generator: inout SeededRandom) {
         switch Int.random(in: 0..<8, using: &generator) {
         case 0: config.lookback = Int.random(in: 0...14, using: &generator)
         case 1:
@@ -113,7 +113,7 @@ struct RunHistoryTests {
         }
     }
 
-    private static func options(_ generator: inout Seeded) -> RunOptions {
+    private static func options(_ generator: inout SeededRandom) -> RunOptions {
         var options = RunOptions()
         options.allowShrink = true
         switch Int.random(in: 0..<10, using: &generator) {
@@ -134,7 +134,7 @@ struct RunHistoryTests {
         arguments: 0..<40
     )
     func history(seed: UInt64) async throws {
-        var generator = Seeded(state: seed)
+        var generator = SeededRandom(seed: seed)
         try await withRunWorld({ ($0.rowsPerDay, $0.seed, $0.queryTime) = (3, seed, .seconds(4)) }) { world in
             let truth = try await Self.truth(world)
             var config = Config()
@@ -152,7 +152,8 @@ struct RunHistoryTests {
     }
 
     /// One run in which something may go wrong.
-    private func run(_ world: RunWorld, _ config: Config, _ options: RunOptions, _ generator: inout Seeded) async {
+    private func run(_ world: RunWorld, _ config: Config, _ options: RunOptions, _ generator: inout SeededRandom) async
+    {
         let stores = ["a", "b", "w"].map { world.store($0) }
         let fate = Int.random(in: 0..<5, using: &generator)
         var isDead: @Sendable () -> Bool = { false }

@@ -1,6 +1,7 @@
 import Foundation
 import Jobs
 import SupermetricsAPI
+import TestSupport
 import Testing
 
 @Suite struct YAMLReaderTests {
@@ -12,7 +13,7 @@ import Testing
         )
         let original = Array(text.unicodeScalars)
         let marks = Array("{}[]:,#&*!|>'\"%@`-? \n\t$~<\u{7}\u{85}\u{2028}é😀0a".unicodeScalars)
-        var random = SplitMix(state: 42)
+        var random = SeededRandom(seed: 42)
         var broken = 0
         for _ in 0..<300 {
             var damaged = original
@@ -63,16 +64,5 @@ import Testing
                     "job.yaml:2:7: ", "job.yaml:2:13:", "job.yaml:3:10:",
                 ]
         )
-    }
-}
-
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

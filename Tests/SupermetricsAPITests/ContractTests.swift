@@ -637,6 +637,25 @@ struct ContractTests {
         }
     }
 
+    @Test("a cancelling that is confirmed without a body is followed by a look")
+    func cancelWithoutBody() async throws {
+        let script: ScriptedServer.Script = { request, _ in
+            request.method == "PATCH"
+                ? ScriptedServer.Answer([.send(ScriptedServer.Answer.head(204, []))])
+                : .json(enveloped(backfill.replacing("CREATED", with: "CANCELLED")))
+        }
+        try await withServer(script) { server in
+            try await withSupermetricsClient(configuration(server)) { client in
+                let cancelled = try await client.backfills.cancel(teamID: 1, backfillID: 9).value
+                #expect(cancelled.status == .cancelled)
+            }
+            #expect(
+                server.requests.map { "\($0.method) \($0.path)" }
+                    == ["PATCH", "GET"].map { $0 + " /teams/1/backfills/9" }
+            )
+        }
+    }
+
     @Test("a write whose outcome is unknown is not repeated; a read is")
     func doubtfulWrites() async throws {
         let script: ScriptedServer.Script = { request, _ in
@@ -653,7 +672,11 @@ struct ContractTests {
                     ).value
                 }
                 #expect(error.outcomeIsUnknown && error.isNetwork)
-                _ = try await failure { _ = try await client.backfills.getLatest(teamID: 1, transferID: 2).value }
+                #expect("\(error)".contains("it may have been done all the same: look before sending it again"))
+                let read = try await failure {
+                    _ = try await client.backfills.getLatest(teamID: 1, transferID: 2).value
+                }
+                #expect(!"\(read)".contains("look before"))
             }
             #expect(server.requests.map(\.method) == ["POST", "GET", "GET", "GET"])
         }

@@ -14,6 +14,7 @@ struct ErrorTests {
             method: .get,
             destination: try Router(baseURL: "https://api.supermetrics.com", dtsBaseURL: nil, queryPathPrefix: "")
                 .destination(of: "/query/status"),
+            isRepeatable: true,
             redactor: Redactor(secrets: secrets),
             acceptsCompression: true,
             compression: CompressionPreference(),

@@ -108,7 +108,8 @@ public struct Backfills<Client: APIClient>: APIResource {
 
     /// Cancels a backfill: `PATCH /teams/{team_id}/backfills/{backfill_id}`.
     ///
-    /// Runs that wait are cancelled, running ones finish, so that counters may still move. What was loaded stays.
+    /// Runs that wait are cancelled, running ones finish, so that counters may still move. What was loaded stays. Where
+    /// the API confirms without a body, such as with HTTP 204, the backfill is asked for.
     /// - Parameters:
     ///   - teamID: the team, from 1.
     ///   - backfillID: the backfill, from 1.
@@ -119,17 +120,15 @@ public struct Backfills<Client: APIClient>: APIResource {
         backfillID: Int,
         options: RequestOptions = RequestOptions()
     ) -> Call<Backfill, Client> {
-        call { () throws(SupermetricsError) in
+        let path: APIPath = "/teams/\(teamID)/backfills/\(backfillID)"
+        return Call(runner) { () throws(SupermetricsError) in
             try Check.id(teamID, "team_id")
             try Check.id(backfillID, "backfill_id")
-            return .write(
-                .patch,
-                "/teams/\(teamID)/backfills/\(backfillID)",
-                body: .json(["status": "CANCELLED"]),
-                options: options
-            )
-        } decode: { raw throws(ModelError) in
-            try raw.model()
+            return .write(.patch, path, body: .json(["status": "CANCELLED"]), options: options)
+        } perform: { (executor, request) async throws(SupermetricsError) in
+            var raw = try await executor.json(request)
+            if raw.json.isNull { raw = try await executor.json(.get(path, query: [], options: options)) }
+            return Response(value: try raw.read { raw throws(ModelError) in try raw.model() }, raw: raw)
         }
     }
 }

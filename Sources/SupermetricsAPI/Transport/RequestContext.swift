@@ -11,6 +11,8 @@ import struct FoundationEssentials.Date
 struct RequestContext: Sendable {
     let method: APIRequest.Method
     let destination: Destination
+    /// Whether sending the request twice does no harm.
+    let isRepeatable: Bool
     let redactor: Redactor
     /// Whether the request asked for a compressed answer.
     let acceptsCompression: Bool
@@ -154,6 +156,9 @@ struct RequestContext: Sendable {
         error.headers = headers.mapValues(redactor.redact)
         error.requestID = error.headers["X-Request-Id"]
         error.spanID = error.headers["X-Span-Id"]
+        if error.outcomeIsUnknown, !isRepeatable {
+            error.advice = "it may have been done all the same: look before sending it again"
+        }
         if !body.isEmpty {
             let text = redactor.redact(String(decoding: body, as: UTF8.self))
             error.responseBody = Self.bounded(text, limit: SupermetricsError.bodyLimit)

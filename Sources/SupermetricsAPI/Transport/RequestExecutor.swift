@@ -111,6 +111,7 @@ final class RequestExecutor: Sendable {
         let context = RequestContext(
             method: request.method,
             destination: destination,
+            isRepeatable: request.isRepeatable,
             redactor: Redactor(secrets: [authorization.token]),
             acceptsCompression: compression.isWanted(by: destination.origin),
             compression: compression,

@@ -1,28 +1,12 @@
-/// SplitMix64: the same numbers on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
-
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-    mutating func pick<T>(_ choices: [T]) -> T { choices[below(choices.count)] }
-}
+import TestSupport
 
 /// Writes random bodies that are mostly valid and rich in what readers get wrong.
 struct RandomJSON {
-    var random: SeededGenerator
+    var random: SeededRandom
     /// One in so many strings holds something that is no text.
     var badText = 40
 
-    init(seed: UInt64) { random = SeededGenerator(seed) }
+    init(seed: UInt64) { random = SeededRandom(seed: seed) }
 
     mutating func body(columns: Int, maximumRows: Int = 12) -> [UInt8] {
         var members: [String] = ["meta", "data"]

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// A job file as a user would write it, with a line for each thing a test is about.

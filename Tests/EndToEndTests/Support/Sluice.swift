@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// The built command, run as a user runs it: nothing of it is shared with the tests but its files and its words.
 enum Sluice {

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import TestSupport
 
 /// A window's folder as a reader finds it: its note, and the rows the note names.
 struct VisibleWindow {

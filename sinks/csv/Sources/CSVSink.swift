@@ -67,7 +67,7 @@ extension CSVSink {
         /// - Throws: `DecodingError` at the key that is wrong.
         public init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: CodingKeys.self)
-            path = try container.decode(String.self, forKey: .path)
+            path = try container.decodePath(forKey: .path)
             compression = try container.decodeChoice(CompressionOption.self, forKey: .compression)
             level = try container.decodeLevel(forKey: .level)
             dialect = CSVOptions()

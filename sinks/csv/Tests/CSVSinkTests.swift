@@ -4,6 +4,7 @@ import FileLoading
 import Foundation
 import PipelineCore
 import PipelineTesting
+import TestSupport
 import Testing
 
 @Suite struct CSVSinkTests {
@@ -84,7 +85,7 @@ import Testing
                 return true
             }
         }
-        let text = try String(decoding: inflateOneMember(folder.contents("out.csv.gz")), as: UTF8.self)
+        let text = try String(decoding: inflateOneMember(folder.bytes("out.csv.gz")), as: UTF8.self)
         #expect(text == "\u{FEFF}week,note\r\n1,\r\n1,\r\n")
     }
 }

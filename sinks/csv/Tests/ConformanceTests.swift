@@ -1,6 +1,7 @@
 import Foundation
 import PipelineCore
 import PipelineTesting
+import TestSupport
 import Testing
 
 @testable import CSVSink
@@ -20,7 +21,7 @@ import Testing
         let path = folder.path + "/" + form.rawValue
         try await SinkConformance(
             open: { body in try await CSVSink.withSink(CSVSink.Options(path: path)) { try await body($0) } },
-            rows: { try visibleFiles(path).flatMap { readCSV($0).dropFirst() } },
+            rows: { try visibleFiles(path).flatMap { CSV.rows($0).dropFirst() } },
             rejected: { try visibleRejects(path) },
             removeRows: { window in
                 try FileManager.default.removeItem(atPath: path + window.folderPath + "/part-0.csv.gz")
@@ -53,7 +54,7 @@ import Testing
                 defer { close(output) }
                 try await body(StreamedCSV(output, compression))
             },
-            rows: { try visibleFiles(path).flatMap { readCSV($0).dropFirst() } }
+            rows: { try visibleFiles(path).flatMap { CSV.rows($0).dropFirst() } }
         ).check(law)
     }
 }

@@ -4,6 +4,7 @@ import Foundation
 import PipelineCore
 import PipelineTesting
 import Synchronization
+import TestSupport
 import Testing
 
 /// A process killed at each fault point, and the run after it: the destination shows all or nothing of a commit, and in
@@ -59,7 +60,7 @@ import Testing
         let resumed = try await Scenario.load(path, "new", [0, 1])
         #expect(resumed == 0, "windows that were staged are not loaded again")
         #expect(try visibleRows(path) == Scenario.rows("new", [0, 1]))
-        #expect(try folder.listing() == [name])
+        #expect(folder.listing() == [name])
     }
 
     /// Every point that a run passes is one a test stops at.
@@ -77,12 +78,12 @@ import Testing
     }
 
     private func visibleRows(_ path: String) throws -> [[String?]] {
-        try visibleFiles(path).flatMap { readCSV($0).dropFirst() }
+        try visibleFiles(path).flatMap { CSV.rows($0).dropFirst() }
     }
 
     private func expectFinished(_ path: String, _ rows: [[String?]], _ folder: TemporaryFolder, _ name: String) throws {
         #expect(try visibleRows(path) == rows)
-        let names = try folder.listing(name)
+        let names = folder.listing(name)
         #expect(names.filter { $0.hasPrefix(".") } == [], "nothing hidden is left")
         #expect(names.contains("_manifest.json"))
     }

@@ -3,6 +3,7 @@ import Foundation
 import NDJSONSink
 import PipelineCore
 import PipelineTesting
+import TestSupport
 import Testing
 
 @Suite struct NDJSONSinkTests {
@@ -49,19 +50,6 @@ import Testing
         #expect(try decode(#"{"path": "-"}"#) == NDJSONSink.Options(path: "-"))
         #expect(throws: DecodingError.self) { try decode(#"{"path": "x/", "compression": "zip"}"#) }
     }
-}
-
-/// A folder of its own for one test, removed with it.
-private final class TemporaryFolder: Sendable {
-    let path: String
-
-    init() throws {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-test-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-        path = url.resolvingSymlinksInPath().path
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
 /// The rows a reader sees below `path`, in window order; a number is told with its own digits.

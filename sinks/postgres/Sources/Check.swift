@@ -6,27 +6,46 @@ extension PostgresSink {
     @discardableResult public func check(landing schema: Schema?) async throws(SinkError) -> [SinkNote] {
         let target = TargetTable(database, options)
         return try await database.transaction("look at the table and the ledger", mode: .snapshot) { connection in
-            var notes = try await checkLedger(connection)
+            // What the role may not do itself is told in one script.
+            var handOut: (statements: [String], reasons: [String]) = ([], [])
+            func done(_ notes: [SinkNote]) throws(SinkError) -> [SinkNote] {
+                guard handOut.reasons.isEmpty else {
+                    let reason = handOut.reasons.joined(separator: ", and ")
+                    throw database.needsAdministrator(handOut.statements, because: reason)
+                }
+                return notes
+            }
+            try await checkWritable(connection)
+            let version = try await checkedLedgerVersion(connection)
+            var notes = try await database.encodingNotes(connection)
+            if version < database.migrations.version {
+                notes.append(ledgerNote(version))
+                if try await !database.mayCreate(inSchema: options.ledger, connection) {
+                    let ledger = try await database.ledgerHandOut(connection, version: version)
+                    handOut = (ledger.statements, [ledger.reason])
+                }
+            }
             let shape = try await target.admit(connection)
+            let missing = try await target.missingPrivileges(shape, connection)
+            guard missing.isEmpty else { throw try await lacking(missing, connection) }
             if let shape {
                 notes += try await target.remarks(shape, connection).map { SinkNote(.warning, $0) }
-                let missing = try await target.missingPrivileges(shape, connection)
-                guard missing.isEmpty else {
-                    throw try await lacking(
-                        "\(missing.joined(separator: ", ")) ON \(database.table.quoted)",
-                        connection
-                    )
-                }
                 notes += try await unknownWindows(target, shape, connection)
             }
-            guard let schema else { return notes }
+            guard let schema else { return try done(notes) }
             try checkKey(schema)
             let design = target.design(of: schema)
             try design.checkNames()
             let change = try await target.neededChange(design, connection)
-            if let shape, !change.statements.isEmpty { try await checkOwnership(shape, connection) }
-            if shape == nil { try await checkCreation(connection) }
-            return notes + change.description.map { SinkNote(.change, $0) }
+            if !change.statements.isEmpty, try await !mayChange(shape, connection) {
+                handOut.statements += try await target.handOut(change, connection)
+                handOut.reasons.append(
+                    shape == nil
+                        ? "\(try await role(connection)) may not make tables in the schema \(database.table.schema)"
+                        : "\(database.table) must be changed, which only its owner may do"
+                )
+            }
+            return try done(notes + change.description.map { SinkNote(.change, $0) })
         }
     }
 
@@ -38,59 +57,76 @@ extension PostgresSink {
         )
     }
 
-    private func checkLedger(_ connection: Connection) async throws -> [SinkNote] {
-        let version = try await database.ledgerVersion(connection)
-        let latest = database.migrations.version
-        guard version < latest else {
-            for table in [
-                "windows", "staged", "plans", "reloads", "attempts", "leases", "runs", "rejected",
-                "staged_rejected", "tables",
-            ] {
-                for privilege in ["SELECT", "INSERT", "UPDATE", "DELETE"] {
-                    let name = database.ledger(table)
-                    let held = try await connection.query("SELECT has_table_privilege($1, $2)", [name, privilege])
-                        .first
-                    guard held == "t" else { throw try await lacking("\(privilege) ON \(name)", connection) }
-                }
-            }
-            return []
-        }
-        guard try await database.mayCreate(inSchema: options.ledger, connection) else {
-            throw try await database.needsAdministrator(connection, version: version)
-        }
-        return [
-            SinkNote(
-                .change,
-                version == 0
-                    ? "make the ledger in schema \(options.ledger)"
-                    : "bring the ledger in schema \(options.ledger) from version \(version) to \(latest)"
-            )
-        ]
-    }
-
-    private func checkCreation(_ connection: Connection) async throws {
-        guard try await !database.mayCreate(inSchema: database.table.schema, connection) else { return }
-        throw try await lacking("CREATE ON SCHEMA \(SQLText.name(database.table.schema))", connection)
-    }
-
-    private func checkOwnership(_ shape: TableShape, _ connection: Connection) async throws {
-        let owns = try await connection.query(
-            "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = $1::oid",
-            [shape.oid]
+    /// Refuses a server on which every transaction only reads, as this one does.
+    private func checkWritable(_ connection: Connection) async throws {
+        let isReadOnly = try await connection.query(
+            "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
         ).first
-        guard owns != "t" else { return }
-        throw SinkError(
-            .destination,
-            "\(destination): columns must be added, which only the table's owner may do; load as a role that is a member"
-                + " of the owner's"
+        guard isReadOnly == "t" else { return }
+        throw SinkError(.destination, "\(destination): nothing can be written there: \(Database.readOnlyHint)")
+    }
+
+    /// The ledger's version, once the role may use it and nothing of it is gone.
+    private func checkedLedgerVersion(_ connection: Connection) async throws -> Int {
+        let found = try await connection.query(
+            """
+            SELECT c.relname, has_schema_privilege(n.oid, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE')
+                AND has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+                AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
+            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE n.nspname = $1 AND c.relname = ANY ($2::text[])
+            """,
+            [options.ledger, "{" + LedgerMigrations.tables.joined(separator: ",") + "}"]
+        )
+        let names = Set(found.values.compactMap(\.[0]))
+        guard names.contains("migrations") else { return 0 }
+        guard found.values.allSatisfy({ $0[1] == "t" }) else {
+            let grants = LedgerMigrations.grants(in: options.ledger, to: try await role(connection))
+            throw SinkError(
+                .destination,
+                "\(destination): the role lacks privileges on the ledger: \(grants.joined(separator: "; "))"
+            )
+        }
+        let version = try await database.ledgerVersion(connection)
+        let gone = LedgerMigrations.tables.filter { !names.contains($0) }
+        guard version == 0 || gone.isEmpty else {
+            throw SinkError(
+                .destination,
+                "\(destination): the ledger in schema \(options.ledger) has lost \(gone.joined(separator: ", ")); restore it"
+                    + " from a backup, or drop the schema, and everything that is wanted is loaded again"
+            )
+        }
+        return version
+    }
+
+    private func ledgerNote(_ version: Int) -> SinkNote {
+        SinkNote(
+            .change,
+            version == 0
+                ? "make the ledger in schema \(options.ledger)"
+                : "bring the ledger in schema \(options.ledger) from version \(version) to \(database.migrations.version)"
         )
     }
 
-    private func lacking(_ privilege: String, _ connection: Connection) async throws -> SinkError {
-        let role = try await connection.query("SELECT current_user").first ?? "the role"
+    /// Whether the role may make the table, or change the one that is there.
+    private func mayChange(_ shape: TableShape?, _ connection: Connection) async throws -> Bool {
+        guard let shape else { return try await database.mayCreate(inSchema: database.table.schema, connection) }
+        return try await connection.query(
+            "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = $1::oid",
+            [shape.oid]
+        ).first == "t"
+    }
+
+    private func role(_ connection: Connection) async throws -> String {
+        try await connection.query("SELECT current_user").first ?? "the role"
+    }
+
+    private func lacking(_ privileges: [String], _ connection: Connection) async throws -> SinkError {
+        let role = try await role(connection)
+        let grants = privileges.map { "GRANT \($0) TO \(SQLText.name(role))" }
         return SinkError(
             .destination,
-            "\(destination): the role \(role) lacks a privilege: GRANT \(privilege) TO \(SQLText.name(role))"
+            "\(destination): the role \(role) lacks a privilege: \(grants.joined(separator: "; "))"
         )
     }
 
@@ -132,6 +168,19 @@ extension PostgresSink {
 }
 
 extension Database {
+    /// Warns of a database whose encoding has no form for every text.
+    fileprivate func encodingNotes(_ connection: Connection) async throws -> [SinkNote] {
+        let encoding = try await connection.query("SELECT getdatabaseencoding()").first ?? ""
+        guard !["UTF8", "SQL_ASCII"].contains(encoding) else { return [] }
+        return [
+            SinkNote(
+                .warning,
+                "the database's encoding is \(encoding): a text with a character that has no form there fails its window;"
+                    + " a database of UTF8 takes every text"
+            )
+        ]
+    }
+
     /// Whether the role may make tables in a schema, or the schema itself.
     func mayCreate(inSchema schema: String, _ connection: Connection) async throws -> Bool {
         try await connection.query(

@@ -107,15 +107,17 @@ actor Connection {
         }
     }
 
-    /// Begins a transaction.
+    /// Begins a transaction in which every statement sees what was committed before it.
     ///
+    /// The level is named because a role or database may have another by default, with which whoever waits for a lock
+    /// sees what stood there before the wait, and a lease renewed meanwhile ends the transaction.
     /// - Parameter settings: Settings for this transaction alone.
     /// - Throws: `DatabaseError`.
     func begin(settings: [String: String] = [:]) async throws(DatabaseError) {
         let settings = settings.sorted { $0.key < $1.key }.map { name, value in
             "; SET LOCAL \(SQLText.name(name)) = \(SQLText.literal(value))"
         }
-        try await execute("BEGIN" + settings.joined())
+        try await execute("BEGIN ISOLATION LEVEL READ COMMITTED" + settings.joined())
     }
 
     /// Commits the transaction, which cannot be cancelled once that was sent.

@@ -76,7 +76,10 @@ struct ConnectionTarget: Hashable, Sendable {
         guard let options = unsafe PQconninfoParse(text, &reason) else {
             defer { unsafe PQfreemem(reason) }
             let words = unsafe reason.map { unsafe String(cString: $0) } ?? "out of memory"
-            throw .unusable("the connection string cannot be read: \(withoutQuotations(words))")
+            throw .unusable(
+                "the connection string cannot be read: \(withoutQuotations(words)); write a URL, postgresql://user@host/db,"
+                    + " or host=… dbname=…"
+            )
         }
         defer { unsafe PQconninfoFree(options) }
         return unsafe values(options)

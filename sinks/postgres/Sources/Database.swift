@@ -45,7 +45,7 @@ struct Database: Sendable {
         try await failing(action) {
             try await retries { _ in
                 try await pool.withConnection { connection in
-                    try await connection.transaction(settings: mode == .write ? writeSettings : [:]) {
+                    try await connection.transaction(settings: settings) {
                         if mode == .snapshot { try await connection.execute(Self.snapshot) }
                         return try await body(connection)
                     }
@@ -62,8 +62,17 @@ struct Database: Sendable {
         case snapshot
     }
 
-    /// What holds within a transaction that changes something: it waits as long as it takes, but not for locks.
-    var writeSettings: [String: String] { ["lock_timeout": retries.lockTimeout, "statement_timeout": "0"] }
+    /// What holds within every transaction, whatever the role or the database has by default: a statement takes as long
+    /// as it takes, but does not wait for locks; and the catalog names types as they are compared here.
+    ///
+    /// No transaction idles by itself but in a COPY, which the server does not count; what this one does end is the
+    /// transaction of a process that was suspended.
+    var settings: [String: String] {
+        [
+            "lock_timeout": retries.lockTimeout, "statement_timeout": "0",
+            "idle_in_transaction_session_timeout": "2min", "quote_all_identifiers": "off",
+        ]
+    }
 
     private static let snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -86,6 +95,11 @@ struct Database: Sendable {
         }
     }
 
+    /// What to do about a server that only reads.
+    static let readOnlyHint =
+        "the server is a standby, or the role may only read; connect to the primary, with several hosts by"
+        + " target_session_attrs=read-write"
+
     private func explained(_ error: DatabaseError, _ action: String) -> SinkError {
         var error = error
         switch error.sqlState {
@@ -94,6 +108,9 @@ struct Database: Sendable {
                 (error.hint.map { $0 + "; " } ?? "")
                 + "the grants a role needs are in sinks/postgres/README.md, and `sluice check` names those that are missing"
         case "55P03": error.hint = "another connection holds a lock for long; pg_stat_activity tells which"
+        case "42P01", "3F000", "42703":
+            error.hint = "was it dropped by hand? `sluice check` looks at the table and the ledger"
+        case "25006": error.hint = Self.readOnlyHint
         case "53100": error.hint = "make room on the server and run again"
         default: break
         }

@@ -98,7 +98,10 @@ extension DatabaseError {
         // Data exceptions and broken constraints quote the value they are about.
         guard let state = sqlState, state.hasPrefix("22") || state.hasPrefix("23") else { return }
         detail = nil
-        if let quotation = message.firstRange(of: ": \"") { message = String(message[..<quotation.lowerBound]) }
+        message =
+            state == "22P05"
+            ? "a text holds a character that the encoding of the database has no form for; a database of UTF8 takes all"
+            : Self.withoutValues(message, isData: state.hasPrefix("22"))
     }
 
     /// Whether a server that answers with this state may answer otherwise soon.
@@ -111,6 +114,18 @@ extension DatabaseError {
         case let state?: state.hasPrefix("08")
         case nil: false
         }
+    }
+
+    /// A message without the values it quotes, whatever the language of the server.
+    ///
+    /// What is about data quotes little else, what is about constraints quotes names, and values only at its end.
+    private static func withoutValues(_ message: String, isData: Bool) -> String {
+        let quotes = #/["«»“”„「」]/#
+        let end = message.firstMatch(of: #/:\s*["«»“”„「」]/#)?.range.lowerBound ?? message.endIndex
+        let text = String(message[..<end])
+        let marks = text.ranges(of: quotes)
+        guard isData, let first = marks.first, let last = marks.last else { return text }
+        return text[..<first.lowerBound] + "…" + text[last.upperBound...]
     }
 
     static func oneLine(_ text: String) -> String {

@@ -25,25 +25,22 @@ struct LedgerMigrations: Sendable {
         }
     }
 
-    /// A script that makes the whole ledger and lets `role` use it; for an administrator to run.
-    func script(in ledger: String, for role: String?) -> String {
-        let name = SQLText.name(ledger)
-        var lines = ["BEGIN;", "CREATE SCHEMA IF NOT EXISTS \(name);"]
-        lines += statements(from: 0, in: ledger).map { $0.hasSuffix(";") ? $0 : $0 + ";" }
-        if let role { lines += Self.grants(in: ledger, to: role) }
-        return (lines + ["COMMIT;"]).joined(separator: "\n")
-    }
-
     /// What lets a role that did not make the ledger use it.
     ///
     /// `CREATE` is for the tables beside which `replace` loads.
     static func grants(in ledger: String, to role: String) -> [String] {
         let (name, role) = (SQLText.name(ledger), SQLText.name(role))
         return [
-            "GRANT USAGE, CREATE ON SCHEMA \(name) TO \(role);",
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \(name) TO \(role);",
+            "GRANT USAGE, CREATE ON SCHEMA \(name) TO \(role)",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \(name) TO \(role)",
         ]
     }
+
+    /// The names of its tables.
+    static let tables = [
+        "migrations", "tables", "windows", "staged", "plans", "reloads", "attempts", "leases", "runs", "rejected",
+        "staged_rejected",
+    ]
 
     private static let first = """
         CREATE TABLE %ledger%.migrations (

@@ -51,22 +51,29 @@ extension Database {
                 }
             } catch let error as DatabaseError where error.sqlState == "42501" {
                 await connection.rollback()
-                throw try await needsAdministrator(connection, version: version)
+                let handOut = try await ledgerHandOut(connection, version: version)
+                throw needsAdministrator(handOut.statements, because: handOut.reason)
             }
         }
     }
 
-    func needsAdministrator(_ connection: Connection, version: Int) async throws -> SinkError {
+    /// Statements that make the ledger, or add to one of `version`, for somebody who may.
+    func ledgerHandOut(_ connection: Connection, version: Int) async throws -> (statements: [String], reason: String) {
         let role = try await connection.query("SELECT current_user").first ?? "sluice"
-        let script =
-            version == 0
-            ? migrations.script(in: ledgerSchema, for: role)
-            : (["BEGIN;"] + migrations.statements(from: version, in: ledgerSchema).map { $0 + ";" } + ["COMMIT;"])
-                .joined(separator: "\n")
+        let reason = "the role \(role) may not \(version == 0 ? "make" : "extend") the ledger in schema \(ledgerSchema)"
+        var statements = migrations.statements(from: version, in: ledgerSchema)
+        if version == 0 {
+            statements.insert("CREATE SCHEMA IF NOT EXISTS \(SQLText.name(ledgerSchema))", at: 0)
+        }
+        return (statements + LedgerMigrations.grants(in: ledgerSchema, to: role), reason)
+    }
+
+    /// Says what somebody else has to run.
+    func needsAdministrator(_ statements: [String], because reason: String) -> SinkError {
+        let script = (["BEGIN"] + statements + ["COMMIT"]).map { $0 + ";" }.joined(separator: "\n")
         return SinkError(
             .destination,
-            "\(destination): the role \(role) may not \(version == 0 ? "make" : "extend") the ledger in schema"
-                + " \(ledgerSchema). Let an administrator of the database run this once, then run again:\n\n\(script)\n"
+            "\(destination): \(reason). Let an administrator of the database run this once, then run again:\n\n\(script)\n"
         )
     }
 }

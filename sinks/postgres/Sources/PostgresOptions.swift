@@ -94,8 +94,8 @@ extension PostgresSink {
             existing = try container.decodeIfPresent(Existing.self, forKey: .existing)
             readers = try container.decodeIfPresent(Grants.self, forKey: .grants)?.select.names ?? []
             connections = try container.decodeIfPresent(Int.self, forKey: .connections) ?? connections
-            guard (try? WrittenTableName(table)) != nil else {
-                throw wrong(.table, "expected name or schema.name, found \(table)")
+            do throws(WrittenTableName.Mistake) { _ = try WrittenTableName(table) } catch {
+                throw wrong(.table, error.description)
             }
             if mode != .merge {
                 guard key.isEmpty else { throw wrong(.key, "a key is for mode: merge; leave it out") }

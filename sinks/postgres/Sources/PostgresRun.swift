@@ -164,9 +164,10 @@ final class PostgresRun: SinkRun {
             }
             let old = try await ledger.ownWindows(connection)
             let window = SQLText.name(OwnColumn.window)
-            try await connection.query(
-                "DELETE FROM \(database.table.quoted) WHERE \(window) = ANY ($1::bigint[])",
-                [ExportLedger.array(Array(Set(old).union(plan.windows.map(\.id))))]
+            try await target.delete(
+                "\(window) = ANY ($1::bigint[])",
+                [ExportLedger.array(Array(Set(old).union(plan.windows.map(\.id))))],
+                connection
             )
             try await target.replaceExisting(connection)
             FaultPoint.pass("postgres.replace.after-delete")

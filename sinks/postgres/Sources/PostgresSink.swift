@@ -37,7 +37,12 @@ public struct PostgresSink: Sink {
         retries: Retries,
         _ body: (PostgresSink) async throws -> R
     ) async throws -> R {
-        let written = try WrittenTableName(options.table)
+        let written: WrittenTableName
+        do throws(WrittenTableName.Mistake) {
+            written = try WrittenTableName(options.table)
+        } catch {
+            throw SinkError(.configuration, "postgres: table: \(error)")
+        }
         let target: ConnectionTarget
         do throws(DatabaseError) {
             target = try ConnectionTarget(options.url)

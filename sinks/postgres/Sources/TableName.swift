@@ -18,20 +18,24 @@ struct WrittenTableName: Hashable, Sendable {
     var schema: String?
     var name: String
 
+    /// What is wrong with a name, as a person reads it.
+    struct Mistake: Error, CustomStringConvertible {
+        var description: String
+    }
+
     /// Reads `name`, `schema.name` or, where a part holds a dot, `"my.schema"."name"`.
     ///
     /// Names are taken as written, capitals included: they are always quoted in SQL.
-    /// - Throws: `SinkError` with the code `.configuration`, saying what is wrong with the name.
-    init(_ text: String) throws(SinkError) {
+    /// - Throws: `Mistake`, saying what is wrong with the name.
+    init(_ text: String) throws(Mistake) {
         guard let parts = Self.parts(of: text), (1...2).contains(parts.count), parts.allSatisfy({ !$0.isEmpty })
         else {
-            throw SinkError(.configuration, "postgres: table '\(text)': expected name or schema.name")
+            throw Mistake(description: "expected name or schema.name, found \(text)")
         }
         for part in parts where part.utf8.count > SQLText.maximumNameBytes || part.utf8.contains(0) {
-            throw SinkError(
-                .configuration,
-                "postgres: table '\(text)': PostgreSQL keeps \(SQLText.maximumNameBytes) bytes of a name, and"
-                    + " '\(part)' has \(part.utf8.count); choose a shorter one"
+            throw Mistake(
+                description: "PostgreSQL keeps \(SQLText.maximumNameBytes) bytes of a name, and '\(part)' has"
+                    + " \(part.utf8.count); choose a shorter one"
             )
         }
         schema = parts.count == 2 ? parts[0] : nil

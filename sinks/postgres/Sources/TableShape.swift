@@ -14,19 +14,23 @@ struct TableShape: Hashable, Sendable {
         var takesNull: Bool
         /// Whether the server makes the value and takes none.
         var isGenerated: Bool
+        /// Whether the column is of a domain, and `type` what that is made of.
+        var isDomain: Bool
 
         init(
             name: String,
             type: ServerType,
             isRequired: Bool = false,
             takesNull: Bool = true,
-            isGenerated: Bool = false
+            isGenerated: Bool = false,
+            isDomain: Bool = false
         ) {
             self.name = name
             self.type = type
             self.isRequired = isRequired
             self.takesNull = takesNull
             self.isGenerated = isGenerated
+            self.isDomain = isDomain
         }
     }
 
@@ -154,24 +158,15 @@ struct TableDesign: Hashable, Sendable {
     }
 
     /// The index that finds a row by its key.
-    private var keyIndex: String {
-        "CREATE UNIQUE INDEX \(SQLText.name(Self.indexName(table.name, "key"))) ON \(table.quoted)"
-            + " (\(SQLText.name(OwnColumn.key)))"
+    ///
+    /// The server chooses the names of indexes: one that is made up here may be taken, by the index of a table that was
+    /// renamed since.
+    var keyIndex: String {
+        "CREATE UNIQUE INDEX ON \(table.quoted) (\(SQLText.name(OwnColumn.key)))"
     }
 
     /// The index that finds the rows of a window; built after the first load, which is quicker than with it.
-    var windowIndex: String {
-        "CREATE INDEX IF NOT EXISTS \(SQLText.name(Self.indexName(table.name, "window"))) ON \(table.quoted)"
-            + " (\(SQLText.name(OwnColumn.window)))"
-    }
-
-    /// `NAME_sluice_PURPOSE`, the table's name cut where the whole would be too long.
-    static func indexName(_ table: String, _ purpose: String) -> String {
-        let suffix = "_sluice_\(purpose)"
-        var name = table
-        while name.utf8.count + suffix.utf8.count > SQLText.maximumNameBytes { name.removeLast() }
-        return name + suffix
-    }
+    var windowIndex: String { "CREATE INDEX ON \(table.quoted) (\(SQLText.name(OwnColumn.window)))" }
 
     /// What makes `shape` take these columns, without rewriting a row.
     ///
@@ -197,6 +192,8 @@ struct TableDesign: Hashable, Sendable {
             change.limits[column.name] = held.limit
             switch held.type.fit(column.type) {
             case .fits(let isExact): change.isExact = change.isExact && isExact
+            // A type written there would take the domain away.
+            case .widens where held.isDomain: change.rewritten.append(Rewrite(column: column, held: held.type))
             case .widens(let wider):
                 change.isExact = change.isExact && wider == own
                 change.altered.append(column.name)
@@ -211,7 +208,6 @@ struct TableDesign: Hashable, Sendable {
         for (name, type) in ownColumns {
             guard let held = shape.column(name) else {
                 alter("ADD COLUMN \(SQLText.name(name)) \(type)", "add the column \(name) \(type) to")
-                if name == OwnColumn.key { change.statements.append(keyIndex) }
                 continue
             }
             guard held.type.description == type else {

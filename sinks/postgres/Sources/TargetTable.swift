@@ -43,10 +43,14 @@ final class TargetTable: Sendable {
         guard let row = found.values.first, let oid = row[0] else { return nil }
         let columns = try await connection.query(
             """
-            SELECT attname, format_type(atttypid, atttypmod),
-                attnotnull AND NOT atthasdef AND attidentity = '' AS required, NOT attnotnull AS takes_null,
-                attgenerated <> '' OR attidentity = 'a' AS generated
-            FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+            SELECT attname,
+                CASE typtype WHEN 'd' THEN format_type(typbasetype, typtypmod) ELSE format_type(atttypid, atttypmod) END,
+                (attnotnull OR typnotnull) AND NOT atthasdef AND typdefault IS NULL AND attidentity = '' AS required,
+                NOT (attnotnull OR typnotnull) AS takes_null,
+                attgenerated <> '' OR attidentity = 'a' AS generated,
+                typtype = 'd' AS is_domain
+            FROM pg_attribute JOIN pg_type AS t ON t.oid = atttypid
+            WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
             """,
             [oid]
         )
@@ -59,7 +63,8 @@ final class TargetTable: Sendable {
                     type: ServerType(column[1] ?? ""),
                     isRequired: column[2] == "t",
                     takesNull: column[3] == "t",
-                    isGenerated: column[4] == "t"
+                    isGenerated: column[4] == "t",
+                    isDomain: column[5] == "t"
                 )
             }
         )
@@ -111,7 +116,32 @@ final class TargetTable: Sendable {
                     + " window is loaded again; drop it, or make it NO ACTION"
             )
         }
+        try await refuseDetours(shape, connection)
         return shape
+    }
+
+    /// Refuses what makes the server do something else to rows than it is told: some would stay, or not come.
+    private func refuseDetours(_ shape: TableShape, _ connection: Connection) async throws {
+        if try await connection.query("SELECT row_security_active($1::oid)", [shape.oid]).first == "t" {
+            throw SinkError(
+                .destination,
+                "\(destination): row-level security applies to this role, so that it would not see every row it has to"
+                    + " replace, and COPY does not work with it; load as a role with BYPASSRLS"
+            )
+        }
+        let rules = try await connection.query(
+            """
+            SELECT rulename FROM pg_rewrite
+            WHERE ev_class = $1::oid AND is_instead AND ev_type IN ('2', '3', '4') AND ev_enabled <> 'D' ORDER BY 1
+            """,
+            [shape.oid]
+        )
+        guard let rule = rules.first else { return }
+        throw SinkError(
+            .configuration,
+            "\(destination): the rule \(rule) makes the server do something else instead of what a load needs; drop it:"
+                + " DROP RULE \(SQLText.name(rule)) ON \(table.quoted)"
+        )
     }
 
     /// What a person should know of the table although it can be loaded into.
@@ -140,26 +170,33 @@ final class TargetTable: Sendable {
         for row in references.values {
             remarks.append("rows that \(row[0] ?? "") refers to cannot be replaced")
         }
-        if try await connection.query("SELECT row_security_active($1::oid)", [shape.oid]).first == "t" {
-            throw SinkError(
-                .destination,
-                "\(destination): row-level security applies to this role, and COPY does not work with it; load as a role"
-                    + " with BYPASSRLS"
-            )
-        }
         return remarks
     }
 
-    /// Privileges the role lacks on the table.
-    func missingPrivileges(_ shape: TableShape, _ connection: Connection) async throws -> [String] {
+    /// Privileges the role lacks to load into the table, or into one that is still to be made, as `GRANT` names them.
+    func missingPrivileges(_ shape: TableShape?, _ connection: Connection) async throws -> [String] {
+        let isMerge = options.mode == .merge
         var missing: [String] = []
-        for privilege in ["SELECT", "INSERT", "DELETE"] + (options.mode == .merge ? ["UPDATE"] : []) {
-            let held = try await connection.query(
-                "SELECT has_table_privilege($1::oid, $2)",
-                [shape.oid, privilege]
-            ).first
-            if held != "t" { missing.append(privilege) }
-        }
+        // A merge goes by a temporary table.
+        let temporary = try await connection.query(
+            "SELECT current_database() WHERE NOT has_database_privilege(current_database(), 'TEMPORARY')"
+        ).first
+        if isMerge, let temporary { missing.append("TEMPORARY ON DATABASE \(SQLText.name(temporary))") }
+        guard let shape else { return missing }
+        let held =
+            try await connection.query(
+                """
+                SELECT has_schema_privilege(relnamespace, 'USAGE'), has_table_privilege(oid, 'SELECT'),
+                    has_table_privilege(oid, 'INSERT'), has_table_privilege(oid, 'DELETE'),
+                    has_table_privilege(oid, 'UPDATE')
+                FROM pg_class WHERE oid = $1::oid
+                """,
+                [shape.oid]
+            ).values.first ?? []
+        if held.first != "t" { missing.append("USAGE ON SCHEMA \(SQLText.name(table.schema))") }
+        let wanted = ["SELECT", "INSERT", "DELETE"] + (isMerge ? ["UPDATE"] : [])
+        let lacking = zip(wanted, held.dropFirst()).filter { $1 != "t" }.map(\.0)
+        if !lacking.isEmpty { missing.append("\(lacking.joined(separator: ", ")) ON \(table.quoted)") }
         return missing
     }
 
@@ -197,7 +234,8 @@ final class TargetTable: Sendable {
             }
             return change
         }
-        let change = try design.change(of: shape)
+        var change = try design.change(of: shape)
+        if design.hasKey { try await checkKeyIndex(design, shape, &change, connection) }
         if let rewrite = change.rewritten.first {
             throw try await design.refusal(rewrite, views: views(of: rewrite.column.name, shape, connection))
         }
@@ -212,6 +250,34 @@ final class TargetTable: Sendable {
             )
         }
         return change
+    }
+
+    /// Has the index made by which `merge` finds rows, where it is missing: somebody dropped it, or the table is a copy.
+    private func checkKeyIndex(
+        _ design: TableDesign,
+        _ shape: TableShape,
+        _ change: inout TableDesign.Change,
+        _ connection: Connection
+    ) async throws {
+        // A unique index there must hold the columns it is divided by (PostgreSQL, "Table Partitioning").
+        guard shape.kind != "p" else {
+            throw SinkError(
+                .configuration,
+                "\(destination) is partitioned, and no index can find a key in all partitions at once, which merge needs;"
+                    + " use mode: replace_window, or a table that is not partitioned"
+            )
+        }
+        let found = try await connection.query(
+            """
+            SELECT 1 FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+            WHERE i.indrelid = $1::oid AND a.attname = $2 AND i.indnkeyatts = 1 AND i.indisunique AND i.indisvalid
+                AND i.indimmediate AND i.indpred IS NULL
+            """,
+            [shape.oid, OwnColumn.key]
+        )
+        guard found.first == nil else { return }
+        change.statements.append(design.keyIndex)
+        change.description.append("make the unique index of \(OwnColumn.key) on \(table)")
     }
 
     private func views(of column: String, _ shape: TableShape, _ connection: Connection) async throws -> [String] {
@@ -244,11 +310,8 @@ final class TargetTable: Sendable {
             var error = error
             error.isTransient = error.isTransient || ["42P07", "42P06"].contains(error.sqlState)
             guard error.sqlState == "42501" else { throw error }
-            let script = change.statements.map { $0 + ";" }.joined(separator: "\n")
-            throw SinkError(
-                .destination,
-                "\(destination): \(error). Let someone who may run this, then run again:\n\n\(script)\n"
-            )
+            await connection.rollback()
+            throw try await database.needsAdministrator(handOut(change, connection), because: "\(error)")
         }
         let replaces = before.map { !$0.marksWindows } ?? false && options.existing == .replace
         try await connection.query(
@@ -263,6 +326,18 @@ final class TargetTable: Sendable {
         FaultPoint.pass("postgres.table.before-commit")
     }
 
+    /// Statements that change the table and let this role load into it from then on, for somebody who may run them.
+    func handOut(_ change: TableDesign.Change, _ connection: Connection) async throws -> [String] {
+        let role = SQLText.name(try await connection.query("SELECT current_user").first ?? "sluice")
+        // An index is its table's owner's to make.
+        var isIndexed = false
+        if let shape = try await shape(connection) { isIndexed = try await hasIndex(shape, connection) }
+        return change.statements + (isIndexed ? [] : [design(of: Schema([])).windowIndex]) + [
+            "GRANT USAGE ON SCHEMA \(SQLText.name(table.schema)) TO \(role)",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON \(table.quoted) TO \(role)",
+        ]
+    }
+
     /// Deletes the rows an adopted table held before, where the options say so and it has not happened yet; part of the
     /// caller's transaction.
     func replaceExisting(_ connection: Connection) async throws {
@@ -275,9 +350,39 @@ final class TargetTable: Sendable {
             [table.schema, table.name]
         )
         guard isDue.first != nil else { return }
-        try await connection.execute(
-            "DELETE FROM \(table.quoted) WHERE \(SQLText.name(OwnColumn.window)) IS NULL"
+        try await delete("\(SQLText.name(OwnColumn.window)) IS NULL", [], connection)
+    }
+
+    /// Deletes rows, and proves that they are gone: a trigger can keep them without a word, and they would be there twice.
+    ///
+    /// - Parameters:
+    ///   - condition: Which rows.
+    ///   - parameters: Its `$1`, `$2`….
+    ///   - connection: In a transaction.
+    /// - Throws: `DatabaseError`, or `SinkError` where rows stayed.
+    func delete(_ condition: String, _ parameters: [String?], _ connection: Connection) async throws {
+        try await connection.query("DELETE FROM \(table.quoted) WHERE \(condition)", parameters)
+        // Row triggers (1) before (2) a deletion (8): only they can (PostgreSQL, "Overview of Trigger Behavior").
+        let triggers = try await connection.query(
+            """
+            SELECT tgname FROM pg_trigger
+            WHERE tgrelid IN (SELECT $1::regclass UNION SELECT relid FROM pg_partition_tree($1::regclass))
+                AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 11 = 11 ORDER BY 1
+            """,
+            [table.quoted]
         )
+        guard let trigger = triggers.first else { return }
+        let kept = try await connection.query(
+            "SELECT 1 FROM \(table.quoted) WHERE \(condition) LIMIT 1",
+            parameters
+        )
+        guard kept.first == nil else {
+            throw SinkError(
+                .destination,
+                "\(destination): rows that were to be replaced are still there after their deletion, so nothing was"
+                    + " loaded: the trigger \(trigger) keeps them"
+            )
+        }
     }
 
     // MARK: The index of windows
@@ -299,8 +404,7 @@ final class TargetTable: Sendable {
     func buildIndex() async throws(SinkError) {
         let action = "build the index of windows"
         let isMissing = try await database.transaction(action, mode: .snapshot) { connection in
-            guard let shape = try await shape(connection), shape.marksWindows else { return false }
-            return try await !hasIndex(shape, connection)
+            try await lacksIndex(connection)
         }
         guard isMissing else { return }
         try await database.transaction(action) { connection in
@@ -308,8 +412,15 @@ final class TargetTable: Sendable {
                 "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
                 ["sluice table \(table.quoted)"]
             )
+            // Another run may have built it while this one waited.
+            guard try await lacksIndex(connection) else { return }
             try await connection.execute(design(of: Schema([])).windowIndex)
         }
+    }
+
+    private func lacksIndex(_ connection: Connection) async throws -> Bool {
+        guard let shape = try await shape(connection), shape.marksWindows else { return false }
+        return try await !hasIndex(shape, connection)
     }
 }
 #endif

@@ -148,7 +148,7 @@ actor WindowLoad: LoadSession {
     /// Begins the transaction: everything that may have to wait for a lock happens before the first row is sent, so that
     /// it can be tried again.
     private func begin(_ connection: Connection) async throws {
-        try await connection.begin(settings: database.writeSettings)
+        try await connection.begin(settings: database.settings)
         try await connection.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [lockName])
         if isStaged {
             try await connection.query(
@@ -163,10 +163,12 @@ actor WindowLoad: LoadSession {
                     + " FROM \(table.quoted) WITH NO DATA"
             )
         } else if run.mayHold(load.window.id) {
-            try await connection.query(
-                "DELETE FROM \(table.quoted) WHERE \(SQLText.name(OwnColumn.window)) = $1::bigint",
-                [windowID]
-            )
+            let isOfWindow = "\(SQLText.name(OwnColumn.window)) = $1::bigint"
+            if isStaged {
+                try await connection.query("DELETE FROM \(table.quoted) WHERE \(isOfWindow)", [windowID])
+            } else {
+                try await run.target.delete(isOfWindow, [windowID], connection)
+            }
         }
         try await run.ledger.dropRejected(of: load.window.id, staged: isStaged, connection)
         try await beginCopy(connection)
@@ -192,12 +194,7 @@ actor WindowLoad: LoadSession {
             try await endCopy(connection)
             FaultPoint.pass("postgres.copy.after-end")
             guard stored == rowCount, rowCount == checkpoint.counts.loaded else {
-                throw SinkError(
-                    .destination,
-                    "\(database.destination), window \(load.window): \(checkpoint.counts.loaded) rows were to be loaded,"
-                        + " \(rowCount) were sent and the server stored \(stored); nothing was committed: does a trigger"
-                        + " drop rows?"
-                )
+                throw miscount(checkpoint.counts.loaded, stored: stored)
             }
             var isShared = false
             if run.options.mode == .merge, !isStaged { isShared = try await merge(checkpoint.covers, connection) }
@@ -225,6 +222,14 @@ actor WindowLoad: LoadSession {
         await giveUp()
     }
 
+    private func miscount(_ wanted: Int, stored: Int) -> SinkError {
+        SinkError(
+            .destination,
+            "\(database.destination), window \(load.window): \(wanted) rows were to be loaded, \(rowCount) were sent and"
+                + " the server stored \(stored); nothing was committed: does a trigger drop rows?"
+        )
+    }
+
     /// After the connection was lost with the COMMIT under way: whether it took place.
     private func hasCommitted() async throws -> Bool {
         await giveUp()
@@ -246,12 +251,10 @@ actor WindowLoad: LoadSession {
         let (window, key) = (SQLText.name(OwnColumn.window), SQLText.name(OwnColumn.key))
         try await connection.execute("ANALYZE \(merge)")
         if run.options.vanished == .delete {
-            try await connection.query(
-                """
-                DELETE FROM \(table) AS t WHERE t.\(window) = $1::bigint
-                    AND NOT EXISTS (SELECT FROM \(merge) AS m WHERE m.\(key) = t.\(key))
-                """,
-                [windowID]
+            try await run.target.delete(
+                "\(window) = $1::bigint AND NOT EXISTS (SELECT FROM \(merge) AS m WHERE m.\(key) = \(table).\(key))",
+                [windowID],
+                connection
             )
         }
         // A window that loses its last row to this one has not lost it by accident.
@@ -262,12 +265,9 @@ actor WindowLoad: LoadSession {
             """,
             connection
         )
-        let updates = form.columns.filter { $0 != OwnColumn.key }.map { name in
-            "\(SQLText.name(name)) = excluded.\(SQLText.name(name))"
-        }
-        let later = days.map { days in
+        let isLater = days.map { days in
             """
-            WHERE t.\(window) = \(windowID) OR NOT EXISTS (
+            t.\(window) <> \(windowID) AND EXISTS (
                 SELECT FROM \(database.ledger("windows")) AS w
                 WHERE w.table_schema = \(SQLText.literal(database.table.schema))
                     AND w.table_name = \(SQLText.literal(database.table.name))
@@ -275,14 +275,24 @@ actor WindowLoad: LoadSession {
             )
             """
         }
+        let updates = form.columns.filter { $0 != OwnColumn.key }.map { name in
+            "\(SQLText.name(name)) = excluded.\(SQLText.name(name))"
+        }
         let done = try await connection.execute(
             """
             INSERT INTO \(table) AS t (\(form.columnList)) SELECT \(form.columnList) FROM \(merge)
-            ON CONFLICT (\(key)) DO UPDATE SET \(updates.joined(separator: ", ")) \(later ?? "")
+            ON CONFLICT (\(key)) DO UPDATE SET \(updates.joined(separator: ", "))
+            \(isLater.map { "WHERE NOT (\($0))" } ?? "")
             """
         )
         FaultPoint.pass("postgres.merge.after-upsert")
-        return done.split(separator: " ").last.flatMap { Int($0) } != rowCount
+        let taken = done.split(separator: " ").last.flatMap { Int($0) } ?? 0
+        guard taken != rowCount else { return false }
+        let left = try await connection.query(
+            "SELECT count(*) FROM \(table) AS t JOIN \(merge) AS m ON m.\(key) = t.\(key) WHERE \(isLater ?? "false")"
+        ).first
+        guard left == "\(rowCount - taken)" else { throw miscount(rowCount, stored: taken) }
+        return true
     }
 
     /// Rolls back what is not committed and lets the connection go.

@@ -76,15 +76,14 @@ import Testing
                 + "&port=\(world.database.server.port)"
             let error = await #expect(throws: SinkError.self) { try await world.loader.run([0], "new") }
             let checked = await #expect(throws: SinkError.self) { try await notes(world) }
-            #expect(error?.code == .destination && error == checked)
-            let text = try #require(error?.description)
-            let script = try #require(text.range(of: "BEGIN;")).lowerBound
-            try await administrator.database.query(String(text[script...]))
+            #expect(error?.code == .destination && checked?.code == .destination)
+            try await administrator.database.query(Self.script(error))
 
             let table = await #expect(throws: SinkError.self) { try await notes(world) }
-            #expect(table?.description.contains("GRANT CREATE ON SCHEMA \"ads\" TO \"\(role)\"") == true)
             let refused = await #expect(throws: SinkError.self) { try await world.loader.run([0], "new") }
-            #expect(refused?.description.contains("CREATE TABLE \"ads\".\"rows\"") == true, "\(refused as Any)")
+            for error in [table, refused] {
+                #expect(error?.description.contains("CREATE TABLE \"ads\".\"rows\"") == true, "\(error as Any)")
+            }
             try await administrator.database.query("GRANT CREATE, USAGE ON SCHEMA ads TO \(role)")
             for mode in LoadMode.allCases {
                 world.loader.options.mode = mode
@@ -99,6 +98,62 @@ import Testing
         }
     }
 
+    /// The statements at the end of an error.
+    private static func script(_ error: SinkError?) throws -> String {
+        let text = try #require(error?.description)
+        return String(text[try #require(text.range(of: "BEGIN;")).lowerBound...])
+    }
+
+    /// What `check` hands out, run once by somebody who may, is all that a role needs which may do nothing.
+    @Test(arguments: LoadMode.allCases) func aRoleThatMayMakeNothing(_ mode: LoadMode) async throws {
+        try await SinkWorld.with(mode: mode) { world in
+            let role = "loader_" + world.database.name
+            let administrator = world.database
+            try await administrator.query(
+                "CREATE ROLE \(role) LOGIN; REVOKE ALL ON DATABASE \(administrator.name) FROM PUBLIC;"
+                    + " GRANT CONNECT ON DATABASE \(administrator.name) TO \(role)"
+            )
+            world.loader.options.url =
+                "postgresql://\(role)@/\(administrator.name)?host=\(administrator.server.folder)"
+                + "&port=\(administrator.server.port)"
+            if mode == .merge {
+                let temporary = await #expect(throws: SinkError.self) { try await notes(world) }
+                let grant = "GRANT TEMPORARY ON DATABASE \"\(administrator.name)\" TO \"\(role)\""
+                #expect(temporary?.description.contains(grant) == true, "\(temporary as Any)")
+                try await administrator.query(grant)
+            }
+            let error = await #expect(throws: SinkError.self) { try await notes(world) }
+            try await administrator.query(Self.script(error))
+            #expect(try await notes(world) == [])
+            try await world.loader.run([0, 1], "old")
+            try await world.loader.run([0, 1], "new")
+            try await world.expectFinished(Loader.rows([0, 1], "new"))
+            let indexes = try await administrator.query(
+                "SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%(_sluice_window)'"
+            )
+            #expect(indexes == "1")
+            // The same for a change of the table.
+            let wider = Schema(Loader.schema.columns + [Column(name: "clicks", type: .int64)])
+            func load() async throws {
+                try await world.loader.run([0], "wide", schema: wider) { Loader.rows($0, "wide").map { $0 + ["3"] } }
+            }
+            let owner = await #expect(throws: SinkError.self) { try await load() }
+            try await administrator.query(Self.script(owner))
+            try await load()
+        }
+    }
+
+    @Test func aLedgerThatLostATable() async throws {
+        try await SinkWorld.with { world in
+            try await world.loader.run([0], "new")
+            try await world.database.query("DROP TABLE sluice.attempts, sluice.rejected")
+            let error = await #expect(throws: SinkError.self) { try await notes(world) }
+            #expect(error?.description.contains("has lost attempts, rejected") == true, "\(error as Any)")
+            let refused = await #expect(throws: SinkError.self) { try await world.loader.run([0], "newer") }
+            #expect(refused?.description.contains("`sluice check`") == true, "\(refused as Any)")
+        }
+    }
+
     @Test func aMissingPrivilegeIsNamed() async throws {
         try await SinkWorld.with { world in
             try await world.loader.run([0], "new")
@@ -108,13 +163,18 @@ import Testing
             world.loader.options.url =
                 "postgresql://\(role)@/\(world.database.name)?host=\(world.database.server.folder)"
                 + "&port=\(world.database.server.port)"
-            _ = await #expect(throws: SinkError.self) { try await notes(world) }
+            let ledger = await #expect(throws: SinkError.self) { try await notes(world) }
+            #expect(ledger?.description.contains("GRANT USAGE, CREATE ON SCHEMA \"sluice\"") == true)
             for statement in LedgerMigrations.grants(in: "sluice", to: role) {
                 try await administrator.database.query(statement)
             }
             let error = await #expect(throws: SinkError.self) { try await notes(world) }
             #expect(error?.description.contains("GRANT SELECT, INSERT, DELETE ON \"ads\".\"rows\"") == true)
             try await administrator.database.query("GRANT SELECT, INSERT, DELETE ON ads.rows TO \(role)")
+            try await administrator.database.query("REVOKE USAGE ON SCHEMA ads FROM \(role)")
+            let usage = await #expect(throws: SinkError.self) { try await notes(world) }
+            #expect(usage?.description.contains("GRANT USAGE ON SCHEMA \"ads\" TO \"\(role)\"") == true)
+            try await administrator.database.query("GRANT USAGE ON SCHEMA ads TO \(role)")
             #expect(try await notes(world) == [])
             try await world.loader.run([0], "newer")
             let schema = Schema(Loader.schema.columns + [Column(name: "clicks", type: .int64)])

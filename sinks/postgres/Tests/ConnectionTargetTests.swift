@@ -97,5 +97,21 @@ struct DatabaseErrorTests {
         #expect(key.copyLine == 4 && key.column == nil && key.detail == nil)
         #expect(key.description.contains("constraint \"spend_key\"") && !key.description.contains("secret"))
     }
+
+    @Test(
+        "leaves values out in every language",
+        arguments: [
+            ("22P02", "ungültige Eingabesyntax für Typ integer: »secret«", "ungültige Eingabesyntax für Typ integer"),
+            ("22P02", "syntaxe en entrée invalide pour le type integer : « secret »", "syntaxe en entrée invalide"),
+            ("22003", "value \"secret\" is out of range for type bigint", "value … is out of range for type bigint"),
+            ("22003", "Wert »secret« ist außerhalb", "Wert … ist außerhalb"),
+            ("22P05", "character with byte sequence 0xsecret in encoding \"UTF8\"", "a text holds a character"),
+            ("23514", "new row for relation \"spend\" violates check", "new row for relation \"spend\" violates check"),
+        ]
+    )
+    func values(state: String, message: String, expected: String) {
+        let error = DatabaseError(.init(sqlState: state, message: message), isConnectionLost: false)
+        #expect(error.message.hasPrefix(expected) && !error.message.contains("secret"), "\(error.message)")
+    }
 }
 #endif

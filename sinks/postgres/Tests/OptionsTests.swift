@@ -42,6 +42,7 @@ import Testing
 
     @Test(arguments: [
         (#"{"table": "a.b.c"}"#, "table", "schema.name"), (#"{"table": "a."}"#, "table", "schema.name"),
+        (#"{"table": "a.\#(String(repeating: "x", count: 64))"}"#, "table", "keeps 63 bytes"),
         (#"{"table": "t", "key": ["a"]}"#, "key", "mode: merge"),
         (#"{"table": "t", "vanished": "keep"}"#, "vanished", "mode: merge"),
         (#"{"table": "t", "mode": "merge", "key": ["a", "a"]}"#, "key", "twice"),
@@ -66,17 +67,11 @@ import Testing
     ])
     func tablesAreNamedAsWritten(_ text: String, _ schema: String?, _ name: String) throws {
         guard !name.isEmpty else {
-            _ = #expect(throws: SinkError.self) { try WrittenTableName(text) }
+            _ = #expect(throws: WrittenTableName.Mistake.self) { try WrittenTableName(text) }
             return
         }
         let table = try WrittenTableName(text)
         #expect(table.schema == schema && table.name == name)
-    }
-
-    @Test func indexNamesFit() {
-        #expect(TableDesign.indexName("rows", "window") == "rows_sluice_window")
-        let long = TableDesign.indexName(String(repeating: "ä", count: 31) + "x", "window")
-        #expect(long.utf8.count <= 63 && long.hasSuffix("ä_sluice_window"))
     }
 }
 #endif

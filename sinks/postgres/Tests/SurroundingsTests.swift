@@ -75,6 +75,92 @@ import Testing
         "postgresql://\(PostgresServer.user)@127.0.0.1:\(port)/\(world.database.name)"
     }
 
+    // MARK: A role with settings of its own
+
+    /// With other levels a renewal of the lease during a load ends its transaction; with names in quotes every type
+    /// looks like another.
+    @Test(
+        arguments: LoadMode.allCases,
+        [
+            "default_transaction_isolation = 'repeatable read'", "default_transaction_isolation = serializable",
+            "quote_all_identifiers = on", "standard_conforming_strings = off", "\"DateStyle\" = 'SQL, DMY'",
+        ]
+    )
+    func settingsOfTheRoleDoNotMatter(_ mode: LoadMode, _ setting: String) async throws {
+        try await SinkWorld.with(mode: mode) { world in
+            try await world.database.query("ALTER DATABASE \(world.database.name) SET \(setting)")
+            for note in ["old", "new"] {
+                let (loader, database) = (world.loader, world.database)
+                try await loader.open { sink in
+                    try await sink.withRun(loader.request("run-\(note)")) { run in
+                        try await run.begin(loader.plan([.week(0)]))
+                        try await loader.load(run, .week(0), Loader.rows(0, note)) {
+                            try await database.query("UPDATE sluice.leases SET expires_at = expires_at + interval '1s'")
+                        }
+                        return true
+                    }
+                }
+                try await world.expectFinished(Loader.rows(0, note))
+            }
+        }
+    }
+
+    @Test func statementsTakeAsLongAsTheyTake() async throws {
+        try await SinkWorld.with { world in
+            try await world.database.query("ALTER DATABASE \(world.database.name) SET statement_timeout = '1min'")
+            try await world.loader.open { sink in
+                for mode in [Database.TransactionMode.write, .snapshot] {
+                    let timeout = try await sink.database.transaction("look", mode: mode) { connection in
+                        try await connection.query("SHOW statement_timeout").first
+                    }
+                    #expect(timeout == "0")
+                }
+            }
+        }
+    }
+
+    @Test func aRoleThatMayOnlyRead() async throws {
+        try await SinkWorld.with { world in
+            try await world.loader.run([0], "old")
+            try await world.database.query(
+                "ALTER DATABASE \(world.database.name) SET default_transaction_read_only = on"
+            )
+            let error = await #expect(throws: SinkError.self) { try await world.loader.run([0], "new") }
+            let checked = await #expect(throws: SinkError.self) {
+                try await world.loader.open { try await $0.check(landing: Loader.schema) }
+            }
+            for error in [error, checked] {
+                #expect(error?.description.contains("connect to the primary") == true, "\(error as Any)")
+            }
+            #expect(try await world.loader.ledger().checkpoints.count == 1, "reading goes on")
+        }
+    }
+
+    /// A character that the database has no form for fails its window, and is not told.
+    @Test func anotherEncoding() async throws {
+        try await SinkWorld.with { world in
+            let name = world.database.name + "_latin1"
+            try await world.database.query(
+                "CREATE DATABASE \(name) ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
+            )
+            var loader = world.loader
+            loader.options.url = world.database.url.replacing("/\(world.database.name)?", with: "/\(name)?")
+            let notes = try await loader.open { try await $0.check(landing: Loader.schema) }
+            #expect(notes.first?.kind == .warning && notes.first?.text.contains("LATIN1") == true, "\(notes)")
+            try await loader.run([0], "Zoë")
+            let error = await #expect(throws: SinkError.self) {
+                try await loader.run([1], "new") { Loader.rows($0, "Zoë – 你") }
+            }
+            #expect(error?.code == .value && error?.description.contains("0x") == false, "\(error as Any)")
+            #expect(error?.description.contains("column \"note\"") == true, "\(error as Any)")
+            let rows = try await Connection.withConnection(to: ConnectionTarget(loader.options.url)) { connection in
+                try await connection.query("SELECT count(*), min(note) FROM ads.rows").values
+            }
+            #expect(rows == [["20", "Zoë"]])
+            try await world.database.query("DROP DATABASE \(name) WITH (FORCE)")
+        }
+    }
+
     // MARK: A full disk
 
     @Test(.enabled(if: geteuid() == 0, "needs the right to mount a file system"), arguments: LoadMode.allCases)

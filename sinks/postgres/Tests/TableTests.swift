@@ -321,8 +321,8 @@ import Testing
         }
     }
 
-    @Test func rowsThatATriggerDropsAreMissed() async throws {
-        try await SinkWorld.with { world in
+    @Test(arguments: LoadMode.allCases) func rowsThatATriggerDropsAreMissed(_ mode: LoadMode) async throws {
+        try await SinkWorld.with(mode: mode) { world in
             try await world.loader.run([0], "old")
             try await world.database.query(
                 """
@@ -331,8 +331,154 @@ import Testing
                 """
             )
             let error = await #expect(throws: SinkError.self) { try await world.loader.run([0], "new") }
-            #expect(error?.description.contains("20 were sent and the server stored 0") == true, "\(error as Any)")
+            #expect(error?.description.contains("does a trigger") == true, "\(error as Any)")
+            if mode == .replaceWindow {
+                #expect(error?.description.contains("20 were sent and the server stored 0") == true, "\(error as Any)")
+            }
             try await world.expectRows(Loader.rows(0, "old"))
+        }
+    }
+
+    /// A trigger keeps the rows that are to be replaced, without a word: they would be there twice.
+    @Test(arguments: LoadMode.allCases) func rowsThatATriggerKeepsAreMissed(_ mode: LoadMode) async throws {
+        try await SinkWorld.with(mode: mode) { world in
+            try await world.loader.run([0], "old")
+            try await world.database.query(
+                """
+                CREATE FUNCTION ads.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+                CREATE TRIGGER "keep it" BEFORE DELETE ON ads.rows FOR EACH ROW EXECUTE FUNCTION ads.keep()
+                """
+            )
+            let fewer = Array(Loader.rows(0, "new").dropFirst())
+            let error = await #expect(throws: SinkError.self) {
+                try await world.loader.run([0], "new") { _ in fewer }
+            }
+            #expect(error?.description.contains("the trigger keep it keeps them") == true, "\(error as Any)")
+            try await world.expectRows(Loader.rows(0, "old"))
+            // One that lets them go is none of our business.
+            try await world.database.query(
+                "CREATE OR REPLACE FUNCTION ads.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'"
+            )
+            try await world.loader.run([0], "new") { _ in fewer }
+            try await world.expectFinished(fewer)
+        }
+    }
+
+    @Test(arguments: LoadMode.allCases, ["INSERT", "UPDATE", "DELETE"])
+    func rulesThatDoSomethingElseAreRefused(_ mode: LoadMode, _ event: String) async throws {
+        try await SinkWorld.with(mode: mode) { world in
+            try await world.loader.run([0], "old")
+            try await world.database.query("CREATE RULE other AS ON \(event) TO ads.rows DO INSTEAD NOTHING")
+            let error = await #expect(throws: SinkError.self) { try await world.loader.run([0], "new") }
+            #expect(error?.code == .configuration && error?.description.contains("DROP RULE \"other\"") == true)
+            try await world.database.query("DROP RULE other ON ads.rows")
+            try await world.expectRows(Loader.rows(0, "old"))
+        }
+    }
+
+    /// Rows that a policy hides would neither be replaced nor counted.
+    @Test(arguments: LoadMode.allCases) func rowLevelSecurityIsRefused(_ mode: LoadMode) async throws {
+        try await SinkWorld.with(mode: mode) { world in
+            let role = "loader_" + world.database.name
+            let administrator = world.database
+            try await administrator.query(
+                "CREATE ROLE \(role) LOGIN; GRANT CREATE ON DATABASE \(administrator.name) TO \(role)"
+            )
+            world.loader.options.url =
+                "postgresql://\(role)@/\(administrator.name)?host=\(administrator.server.folder)"
+                + "&port=\(administrator.server.port)"
+            try await world.loader.run([0], "old")
+            try await administrator.query(
+                """
+                ALTER TABLE ads.rows ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+                CREATE POLICY part ON ads.rows USING (id > '0-5') WITH CHECK (true)
+                """
+            )
+            let error = await #expect(throws: SinkError.self) { try await world.loader.run([0], "new") }
+            #expect(error?.description.contains("BYPASSRLS") == true, "\(error as Any)")
+            try await world.expectRows(Loader.rows(0, "old"))
+        }
+    }
+
+    /// The indexes of a table that was renamed keep their names, and so do those of one whose long name begins alike.
+    @Test(arguments: LoadMode.allCases, ["rows", String(repeating: "ä", count: 29) + "ende"])
+    func namesOfIndexesMayBeTaken(_ mode: LoadMode, _ name: String) async throws {
+        try await SinkWorld.with(mode: mode) { world in
+            world.loader.options.table = "ads.\(name)"
+            try await world.loader.run([0], "old")
+            try await world.database.query("ALTER TABLE ads.\"\(name)\" RENAME TO \"\(name)x\"")
+            try await world.loader.run([0], "new")
+            let indexes = try await world.database.query(
+                "SELECT tablename, count(*) FROM pg_indexes WHERE schemaname = 'ads' GROUP BY 1 ORDER BY length(tablename)"
+            )
+            let count = mode == .merge ? 2 : 1
+            #expect(indexes == "\(name)|\(count)\n\(name)x|\(count)")
+            #expect(try await world.database.query("SELECT DISTINCT note FROM ads.\"\(name)\"") == "new")
+        }
+    }
+
+    @Test func theIndexOfKeysIsMadeAgain() async throws {
+        try await SinkWorld.with(mode: .merge) { world in
+            try await world.loader.run([0], "old")
+            try await world.database.query(
+                "DO $$ BEGIN EXECUTE (SELECT 'DROP INDEX ads.' || quote_ident(indexname) FROM pg_indexes"
+                    + " WHERE indexdef LIKE '%(_sluice_key)'); END $$"
+            )
+            try await world.loader.run([0], "new")
+            try await world.expectFinished(Loader.rows(0, "new"))
+        }
+    }
+
+    @Test(arguments: LoadMode.allCases) func aPartitionedTable(_ mode: LoadMode) async throws {
+        try await SinkWorld.with(mode: mode) { world in
+            world.loader.options.adopt = true
+            try await world.database.query(
+                """
+                CREATE SCHEMA ads; CREATE TABLE ads.rows (id text, note text, amount numeric) PARTITION BY RANGE (id);
+                CREATE TABLE ads.low PARTITION OF ads.rows FOR VALUES FROM (MINVALUE) TO ('1');
+                CREATE TABLE ads.high PARTITION OF ads.rows FOR VALUES FROM ('1') TO (MAXVALUE)
+                """
+            )
+            guard mode != .merge else {
+                let error = await #expect(throws: SinkError.self) { try await world.loader.run([0, 1], "new") }
+                #expect(error?.code == .configuration && error?.description.contains("is partitioned") == true)
+                return
+            }
+            try await world.loader.run([0, 1], "old")
+            try await world.loader.run([0, 1], "new")
+            try await world.expectFinished(Loader.rows([0, 1], "new"))
+            // A trigger of a partition alone counts as well.
+            guard mode != .append else { return }
+            try await world.database.query(
+                """
+                CREATE FUNCTION ads.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+                CREATE TRIGGER keep BEFORE DELETE ON ads.low FOR EACH ROW EXECUTE FUNCTION ads.keep()
+                """
+            )
+            await #expect(throws: SinkError.self) { try await world.loader.run([0, 1], "newer") }
+        }
+    }
+
+    /// A domain is what it is made of, with the conditions it sets.
+    @Test func domainsTakeWhatTheyAreMadeOf() async throws {
+        try await SinkWorld.with { world in
+            world.loader.options.adopt = true
+            try await world.database.query(
+                """
+                CREATE SCHEMA ads; CREATE DOMAIN ads.word AS varchar(6) NOT NULL;
+                CREATE DOMAIN ads.money AS numeric CHECK (value < 100);
+                CREATE TABLE ads.rows (id text, note ads.word, amount ads.money)
+                """
+            )
+            try await world.loader.run([0], "new")
+            try await world.expectFinished(Loader.rows(0, "new"))
+            #expect(try await columns(world)[1...2] == ["note ads.word", "amount ads.money"])
+            for row in [["1", "too long", "1"], ["1", nil, "1"], ["1", "x", "100"]] {
+                let error = await #expect(throws: SinkError.self) {
+                    try await world.loader.run([1], "new") { _ in [row, row] }
+                }
+                #expect(error?.code == .value, "\(error as Any)")
+            }
         }
     }
 }
