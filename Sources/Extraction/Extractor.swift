@@ -159,7 +159,8 @@ package final class Extractor: Sendable {
         }
     }
 
-    /// Tries to read on after a page broke off, without a new row between them, before the window fails.
+    /// Tries to read on after a page broke off, without a new row between them, or answers in a row that cannot be
+    /// read, before the window fails.
     static let resumesWithoutProgress = 5
 
     /// Rows that a call for a page may ask for.

@@ -15,6 +15,9 @@ struct Paging: Sendable {
         case page
         /// Ask for one row at `offset`: an empty answer proves that the total counts the header row.
         case proveHeader(offset: Int)
+        /// Ask for one row at `offset`: all that was announced has come, and yet another page; an empty answer proves
+        /// that there is none.
+        case proveEnd(offset: Int)
         /// The answers contradict each other: read the result again from the start.
         case contradiction(String)
     }
@@ -63,7 +66,13 @@ struct Paging: Sendable {
         received += rows
         emptyAnswers = rows == 0 ? emptyAnswers + 1 : 0
         guard let announced else { return rows < asked && !(hasNextPage && rows > 0) ? .done : .page }
-        return step(announced)
+        let step = step(announced)
+        return step == .done && hasNextPage && rows > 0 ? .proveEnd(offset: received) : step
+    }
+
+    /// One row was asked for where `.proveEnd` said; `rows` came.
+    func endAnswered(rows: Int) -> Step {
+        rows == 0 ? .done : .contradiction("more than the \(received) announced rows came")
     }
 
     /// One row was asked for, where `.proveHeader` said or at the last place announced; `rows` came, which are not

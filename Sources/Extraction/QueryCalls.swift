@@ -99,8 +99,10 @@ final class QueryCalls {
             scheduleID: query.scheduleID
         )
         let elapsed = Self.stopwatch(extractor.clock)
+        var query = query
         var isSubmitted = !isNew
         var wasAnswered = false
+        var unreadable = 0
         while true {
             let handle = isSubmitted ? lifecycle.handle ?? .scheduleID(query.scheduleID) : nil
             let step: QueryLifecycle.Step
@@ -112,17 +114,28 @@ final class QueryCalls {
                 let read = try await self.read(response, of: query, &reader)
                 answer = read
                 let next = lifecycle.receive(read.said, elapsed: elapsed(), random: extractor.random())
+                if let id = read.said.scheduleID, id != query.scheduleID, ScheduleID.isOne(id) {
+                    // The API goes by a handle of its own; a run that dies is to be found by it too.
+                    query.scheduleID = id
+                    try await record(query.part, id)
+                }
                 if case .ready = next, !read.meta.describesColumns {
                     throw response.violation("the result comes without a description of its columns", isTransient: true)
                 }
                 step = next
+                unreadable = 0
             } catch let error as SupermetricsError {
-                guard isSubmitted else {
+                // An error under HTTP 200 refuses a submission like any other: no query runs that could be looked at.
+                let isRefused = handle == nil && isSubmitted && error.isAPI
+                if isRefused { isSubmitted = false }
+                guard isSubmitted || isRefused && error.isTransient else {
                     guard error.isResultGone else { throw error }
                     return .lost(error)
                 }
                 // Nobody is there, and the client has tried as often as makes sense.
                 guard wasAnswered || !error.wasNotSent else { throw error }
+                if error.kind == .protocolViolation { unreadable += 1 }
+                guard unreadable < Extractor.resumesWithoutProgress else { throw error }
                 // A failure to look is none of the query, but a window looks in vain only so often.
                 if error.isTransient { guard tally.spend() else { throw error } }
                 if !isNew, error.isResultGone { return .lost(error) }
@@ -437,7 +450,7 @@ extension SupermetricsError {
     }
 }
 
-/// Makes the handles queries are sent with: unique, within what the API takes.
+/// The handles of queries: those they are sent with are unique, and within what the API takes.
 enum ScheduleID {
     static func make() -> String {
         let digits = [UInt64.random(in: 0 ... .max), .random(in: 0 ... .max)].map { word in
@@ -445,5 +458,18 @@ enum ScheduleID {
             return String(repeating: "0", count: 16 - text.count) + text
         }
         return "sluice-" + digits.joined()
+    }
+
+    /// Whether a text can be a handle; those of the API have 64 characters.
+    static func isOne(_ text: String) -> Bool {
+        1...128 ~= text.utf8.count
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
     }
 }

@@ -109,7 +109,7 @@ package final class WindowRows {
         isFlushed = true
         try judgeParts()
         known.received = tree.leaves.reduce(0) { $0 + ($1.rows ?? 0) }
-        return reader.flush().map { take($0.batch, $0.badRows) }
+        return try reader.flush().map { try take($0.batch, $0.badRows) }
     }
 
     // MARK: Queries
@@ -254,7 +254,7 @@ package final class WindowRows {
 
     private func take(_ event: ReadEvent) throws -> (batch: Batch, rejects: Rejects)? {
         switch event {
-        case .batch(let batch, let badRows): return take(batch, badRows)
+        case .batch(let batch, let badRows): return try take(batch, badRows)
         case .meta(let bytes):
             page?.meta = ResultMeta(json: bytes)
             if let id = page?.meta?.requestID, !pages.isEmpty { pages[pages.count - 1].requestID = id }
@@ -269,7 +269,28 @@ package final class WindowRows {
         return nil
     }
 
-    private func take(_ batch: Batch, _ badRows: [BadRow]) -> (batch: Batch, rejects: Rejects) {
+    /// Whether the window's first row holds the display name of every field where none was asked for.
+    ///
+    /// The one text of a text column may well be its name.
+    private func beginsWithNames(_ batch: Batch) -> Bool {
+        guard batch.firstRow == 0, batch.rowCount > 0, !request.hasHeader else { return false }
+        guard fields.count > 1 || fields.contains(where: { $0.isMetric || $0.dataType.hasPrefix("string.time") }) else {
+            return false
+        }
+        return zip(fields, batch.cells).allSatisfy { field, cell in
+            cell.kind == .text && !field.name.isEmpty && batch.bytes[cell.range].elementsEqual(field.name.utf8)
+        }
+    }
+
+    private func take(_ batch: Batch, _ badRows: [BadRow]) throws -> (batch: Batch, rejects: Rejects) {
+        guard !beginsWithNames(batch) else {
+            throw ExtractionError(
+                .unsupported,
+                "the first row of the result names its columns, although settings.no_headers asks for rows alone; the API,"
+                    + " or what answers in its place, does not honour it",
+                requestID: requestID
+            )
+        }
         var batch = batch
         batch.schema = schema
         var rejects = Rejects()
@@ -297,6 +318,10 @@ package final class WindowRows {
         case .proveHeader(let offset):
             let rows = try await rowsBehind(offset, of: query)
             try await follow(paging.headerAnswered(rows: rows))
+        case .proveEnd where request.hasHeader: try endLeaf()
+        case .proveEnd(let offset):
+            let rows = try await rowsBehind(offset, of: query)
+            try await follow(paging.endAnswered(rows: rows))
         case .contradiction(let text): throw contradiction(text)
         }
     }

@@ -283,12 +283,18 @@ extension JobReader {
         }
     }
 
-    /// Finds two destinations in one place: what one writes, the other would replace.
+    /// Finds two destinations in one place, where what one writes the other would replace, and names whose placeholders
+    /// would be written as they are.
     private mutating func checkPlaces(_ exports: [Export]) {
         var places: [String: (index: Int, location: JobLocation)] = [:]
         for (index, export) in exports.enumerated() {
             for path in export.into.compactMap({ $0.options["path"] }) {
                 guard let text = path.text else { continue }
+                for word in text.matches(of: /\{([A-Za-z_]+)\}/).map({ String($0.output.1) })
+                where !SinkEntry.placeholders.contains(word) {
+                    let hint = NearestName.hint(for: word, in: SinkEntry.placeholders, called: "placeholders")
+                    mistake("\(path.shown) has the unknown placeholder '{\(word)}'\(hint)", at: path.location)
+                }
                 let place = Self.place(text.replacing("{export}", with: export.name))
                 guard let first = places[place] else {
                     places[place] = (index, path.location)

@@ -178,6 +178,9 @@ extension Timestamp {
 }
 
 extension SinkEntry {
+    /// What a path may hold between braces.
+    static let placeholders = ["export", "start_date", "end_date"]
+
     /// The entry with `{export}`, `{start_date}` and `{end_date}` in its path filled in.
     ///
     /// - Parameters:
@@ -233,6 +236,13 @@ extension APISettings {
         configuration.concurrentQueries = concurrentQueries
         configuration.clock = clock
         configuration.onWarning = { report(.warning(export: nil, text: $0)) }
+        // Only the API asks for a wait this long, and a run that says nothing for an hour looks dead.
+        configuration.onRetry = { error, wait in
+            guard wait >= .seconds(30) else { return }
+            let status = error.code ?? error.statusCode.map { "HTTP \($0)" }
+            let reason = [status, error.message].compactMap(\.self).joined(separator: ": ")
+            report(.warning(export: nil, text: "\(reason); trying again in \(wait.components.seconds) s"))
+        }
         return configuration
     }
 }

@@ -47,6 +47,8 @@ public struct SandboxOptions: Sendable {
 
     /// Which of the two asynchronous dialects is spoken.
     public var dialect = Dialect.scheduled
+    /// Gives every query an id of its own, whatever `schedule_id` it was sent with.
+    public var assignsScheduleIDs = false
     /// How long a query runs once it has a slot.
     public var queryTime: Duration = .zero
     /// How many queries run at a time, the others queue first in, first out; nil for no limit.
@@ -72,6 +74,8 @@ public struct SandboxOptions: Sendable {
 
     /// Rows per page of `/query/data/json` and `/query/status` when no `offset_end` is sent; nil for all rows.
     public var defaultPageRows: Int?
+    /// Sends the header row to those too who ask for rows alone by `settings.no_headers`.
+    public var ignoresNoHeaders = false
     /// Whether `total_rows` counts the header row.
     public var headerCount = HeaderCount.whenPresent
     /// Scheme, host and port of the `paginate` links; nil for the sandbox's own.
@@ -85,6 +89,8 @@ public struct SandboxOptions: Sendable {
 
     /// Leaves optional keys out instead of writing null.
     public var omitsNulls = false
+    /// Leaves the description of the columns, `meta.query.fields`, out of results.
+    public var omitsFields = false
     /// Writes `data` before `meta`.
     public var dataFirst = false
     /// Writes `/` as `\/` (team setting `api_json_unescaped_slashes` off, as upstream).

@@ -20,6 +20,10 @@ import Testing
         Form("as documented") { _ in },
         Form("slow queries") { $0.queryTime = .milliseconds(300) },
         Form("the Python SDK's dialect") { ($0.dialect, $0.queryTime) = (.pending, .milliseconds(200)) },
+        Form("ids of the API's own") { $0.assignsScheduleIDs = true },
+        Form("ids of the API's own, for slow queries") {
+            ($0.assignsScheduleIDs, $0.queryTime) = (true, .milliseconds(300))
+        },
         Form("the header row counted") { $0.headerCount = .always },
         Form("the header row never counted") { $0.headerCount = .never },
         Form("data before meta") { $0.dataFirst = true },

@@ -62,7 +62,20 @@ struct PagingTests {
             name: "short pages go on where they ended",
             announced: 9,
             pages: [(4, 10, false), (4, 10, false), (1, 10, true)],
-            steps: [.page, .proveHeader(offset: 8), .done]
+            steps: [.page, .proveHeader(offset: 8), .proveEnd(offset: 9)]
+        ),
+        Course(
+            name: "another page behind all that was announced",
+            announced: 4,
+            known: .no,
+            pages: [(4, 10, true)],
+            steps: [.proveEnd(offset: 4)]
+        ),
+        Course(
+            name: "another page behind an empty result means nothing",
+            announced: 0,
+            pages: [(0, 10, true)],
+            steps: [.done]
         ),
         Course(
             name: "empty pages are asked for again, but not for ever",
@@ -121,6 +134,16 @@ struct PagingTests {
             paging.pageEnded(rows: page.rows, asked: page.asked, hasNextPage: page.hasNext)
         }
         #expect(steps == course.steps)
+    }
+
+    @Test("An empty answer proves that a result ends where it said, a row that its total was wrong")
+    func end() {
+        var paging = Paging(headerCounted: .no)
+        _ = paging.announce(4)
+        let question = paging.pageEnded(rows: 4, asked: 10, hasNextPage: true)
+        #expect(question == .proveEnd(offset: 4))
+        #expect(paging.endAnswered(rows: 0) == .done)
+        #expect(paging.endAnswered(rows: 1) == .contradiction("more than the 4 announced rows came"))
     }
 
     @Test("An empty answer proves that the header is counted, a row that it is not; either holds from then on")
@@ -238,6 +261,9 @@ struct PagingTests {
                 case .proveHeader(let offset):
                     proofs += 1
                     step = paging.headerAnswered(rows: offset < rows ? 1 : 0)
+                case .proveEnd:
+                    Issue.record("seed \(seed): the end of an honest result is in no doubt")
+                    break walk
                 case .done: break walk
                 case .contradiction(let text):
                     Issue.record("seed \(seed): \(text)")

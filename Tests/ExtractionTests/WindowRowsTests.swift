@@ -298,6 +298,58 @@ struct WindowRowsTests {
         }
     }
 
+    // MARK: Answers that are not as asked for
+
+    @Test("A result is found by the id the API gave its query, at once and by a later run", arguments: [0, 47])
+    func idsOfTheAPI(seconds: Int) async throws {
+        let change: (inout SandboxOptions) -> Void = { options in
+            (options.assignsScheduleIDs, options.queryTime) = (true, .seconds(seconds))
+        }
+        try await withWorld(change, settings: { $0.pageRows = 30 }) { world in
+            let expected = try await world.expected()
+            let reading = try await world.read()
+            expectSame(reading.rows, expected)
+            let sent = world.sent.all.map(\.scheduleID)
+            #expect(sent.count == 2 && reading.facts.scheduleIDs == [sent[1]])
+            world.sandbox.clearRequests()
+            expectSame(try await world.read(known: world.sent.all).rows, expected)
+            #expect(!world.phases.contains(.submit))
+        }
+    }
+
+    @Test("A submission that is refused under HTTP 200 is sent again, and not looked for")
+    func refusedSubmission() async throws {
+        try await withWorld { world in
+            let expected = try await world.expected()
+            world.sandbox.update { $0.faults = [Fault(.named(.error200), phase: .submit, amount: .times(2))] }
+            expectSame(try await world.read().rows, expected)
+            #expect(world.phases == [.submit, .submit, .submit])
+            #expect(world.sent.all.count == 1)
+        }
+    }
+
+    @Test("An answer that makes no sense is asked for again, but not for minutes")
+    func unreadable() async throws {
+        try await withWorld({ $0.omitsFields = true }) { world in
+            let error = await #expect(throws: SupermetricsError.self) { try await world.read() }
+            #expect(error?.kind == .protocolViolation)
+            #expect(world.phases == [.submit] + Array(repeating: .poll, count: 4))
+        }
+    }
+
+    @Test("A row of names that nobody asked for is no data", arguments: SandboxOptions.HeaderCount.allCases)
+    func unwantedHeader(headerCount: SandboxOptions.HeaderCount) async throws {
+        let change: (inout SandboxOptions) -> Void = { options in
+            (options.ignoresNoHeaders, options.headerCount) = (true, headerCount)
+        }
+        try await withWorld(change) { world in
+            var query = World.query
+            query["fields"] = ["Campaign", "Headline"]
+            let error = await #expect(throws: ExtractionError.self) { try await world.read(query) }
+            if headerCount != .never { #expect(error?.text.contains("names its columns") == true) }
+        }
+    }
+
     // MARK: Prefetch
 
     @Test("At most one page is asked for ahead of the one being read")

@@ -160,6 +160,18 @@ struct JobRunTests {
         }
     }
 
+    @Test("Somebody who waits for the API is told why, unless the wait is short")
+    func longWait() throws {
+        let told = Mutex<[String]>([])
+        let configuration = APISettings().configuration(try Credential.apiKey("key")) { event in
+            if case .warning(nil, let text) = event { told.withLock { $0.append(text) } }
+        }
+        let error = SupermetricsError(.rateLimit, "slow down")
+        configuration.onRetry(error, .seconds(29))
+        configuration.onRetry(error, .seconds(3600))
+        #expect(told.withLock { $0 } == ["slow down; trying again in 3600 s"])
+    }
+
     @Test("All windows that fail for one cause make one message")
     func oneCause() async throws {
         try await withRunWorld({ $0.faults = [Fault(.status(500), phase: .submit)] }) { world in

@@ -13,6 +13,10 @@ private struct PagedServer: Sendable {
     /// The most rows it gives at once, whatever was asked for.
     var cap = Int.max
     var usesScheduleID = true
+    /// Whether a page that is not the last says so.
+    var hasLinks = false
+    /// Whether a result without rows has no `data`.
+    var omitsNoRows = false
 
     func answer(_ request: ScriptedServer.Request, _ index: Int) -> Answer {
         let id = usesScheduleID ? #""schedule_id":"sid","# : ""
@@ -24,7 +28,9 @@ private struct PagedServer: Sendable {
         let range = start..<max(start, min(rows, end, start + min(cap, rows)))
         let data = range.map { "[\"row\",\($0)]" }.joined(separator: ",")
         let result = total.map { #","result":{"total_rows":\#($0)}"# } ?? ""
-        return .json(#"{"meta":{"request_id":"r",\#(id)"status_code":"SUCCESS"\#(result)},"data":[\#(data)]}"#)
+        let next = hasLinks && range.upperBound < rows ? #","paginate":{"prev":null,"next":"/next"}"# : ""
+        let member = omitsNoRows && rows == 0 ? "" : #","data":[\#(data)]"#
+        return .json(#"{"meta":{"request_id":"r",\#(id)"status_code":"SUCCESS"\#(result)\#(next)}\#(member)}"#)
     }
 }
 
@@ -70,6 +76,29 @@ struct QueryPagesTests {
         let script = PagedServer(rows: 11, total: 12, cap: 3)
         let (pages, _) = try await Self.pages(SupermetricsClient.self, script, perPage: 5)
         #expect(pages.flatMap(\.rows).compactMap { $0[1].intValue } == Array(0..<11))
+    }
+
+    @Test("where no total is known, a short page with another behind it is not the last", arguments: [true, false])
+    func linked(usesScheduleID: Bool) async throws {
+        let script = PagedServer(rows: 11, cap: 3, usesScheduleID: usesScheduleID, hasLinks: true)
+        let (pages, _) = try await Self.pages(SupermetricsClient.self, script, perPage: 5)
+        #expect(pages.flatMap(\.rows).compactMap { $0[1].intValue } == Array(0..<11))
+    }
+
+    @Test("more pages than the total accounts for are an error, not left out")
+    func moreThanSaid() async throws {
+        let error = try await failure {
+            let script = PagedServer(rows: 10, total: 5, hasLinks: true)
+            _ = try await Self.pages(SupermetricsClient.self, script, perPage: 5)
+        }
+        #expect(error.kind == .protocolViolation && error.message.contains("5"))
+    }
+
+    @Test("a result that says it has no rows needs no data", arguments: [0, 1])
+    func withoutData(total: Int) async throws {
+        let script = PagedServer(rows: 0, total: total, omitsNoRows: true)
+        let (pages, _) = try await Self.pages(SupermetricsClient.self, script, perPage: 5)
+        #expect(pages.isEmpty)
     }
 
     @Test("the blocking client reads the same pages")

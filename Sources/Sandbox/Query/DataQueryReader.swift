@@ -151,7 +151,7 @@ struct DataQueryReader {
             throw .outOfBounds("settings", "must be an object.")
         }
         return DataQuery.Settings(
-            noHeaders: sent["no_headers"]?.isOn ?? false,
+            noHeaders: !options.ignoresNoHeaders && sent["no_headers"]?.isOn ?? false,
             decodesJSON: sent["decode_json_fields"]?.isOn ?? false,
             sent: sent
         )

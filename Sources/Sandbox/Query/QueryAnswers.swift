@@ -132,7 +132,7 @@ extension Exchange {
         json.array("ds_accounts") { json in for account in query.accounts { json.string(nil, account.id) } }
         json.array("ds_segments") { json in for segment in query.segments { json.string(nil, segment) } }
         json.array("fields") { json in
-            for (column, place) in zip(query.columns, entry.rows.places) {
+            for (column, place) in zip(query.columns, entry.rows.places) where !options.omitsFields {
                 json.object { json in
                     json.string("id", column.requestedID)
                     json.string("field_id", column.field.id)

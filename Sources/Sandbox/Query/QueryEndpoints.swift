@@ -89,7 +89,8 @@ extension Exchange {
     /// Enters a query, or finds the one that already goes by its id.
     fileprivate func enter(_ query: DataQuery) throws(APIFailure) -> (entry: QueryTable.Entry, isFirst: Bool) {
         let canonicalText = query.canonicalText
-        let scheduleID = query.scheduleID ?? SHA256.hash(data: Data(canonicalText.utf8)).hexadecimal
+        let chosen = options.assignsScheduleIDs ? nil : query.scheduleID
+        let scheduleID = chosen ?? SHA256.hash(data: Data((query.scheduleID ?? canonicalText).utf8)).hexadecimal
         service.amend(request.number) { $0.scheduleID = scheduleID }
         if let entry = attach(to: scheduleID) { return (entry, false) }
         let submission = QueryTable.Submission(

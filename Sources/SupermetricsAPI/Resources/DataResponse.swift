@@ -45,6 +45,9 @@ public struct DataResponse: Sendable, Hashable {
         meta["paginate"]?["next"]?.textValue.map { !$0.isEmpty } ?? false
     }
 
+    /// Whether, by the number of rows it announces, a result may leave out `data`: a row of display names may count.
+    var mayBeEmpty: Bool { totalRows.map { $0 <= 1 } ?? false }
+
     var queryAnswer: QueryAnswer {
         QueryAnswer(
             httpStatus: httpStatus,

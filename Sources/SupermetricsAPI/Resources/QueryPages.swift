@@ -62,7 +62,7 @@ struct PageReader {
             state = .done
             response = try await run.rows(offset..<offset + pages.perPage).value
         }
-        guard let data = response.data else {
+        guard let data = response.data ?? (response.mayBeEmpty ? [] : nil) else {
             throw SupermetricsError(.protocolViolation, "a page of the result has no data")
         }
         guard response.rows.count == data.count else {
@@ -86,7 +86,7 @@ struct PageReader {
             return nil
         }
         let isLast = total.map { offset >= $0 } ?? (data.count < pages.perPage)
-        state = isLast ? .done : .reading
+        state = isLast && !response.hasMore ? .done : .reading
         return page
     }
 }

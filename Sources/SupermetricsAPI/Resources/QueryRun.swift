@@ -51,6 +51,7 @@ struct QueryRun {
             case .ready:
                 if let answered, answered.value.data != nil { return answered }
                 guard !isFetching else {
+                    if let answered, answered.value.mayBeEmpty { return answered }
                     throw SupermetricsError(.protocolViolation, "the query succeeded, and its result has no data")
                 }
                 isFetching = true
