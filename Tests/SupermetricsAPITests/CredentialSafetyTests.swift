@@ -41,12 +41,15 @@ struct CredentialSafetyTests {
     func foreignLinks() async throws {
         try await withServer({ _, _ in .json("{}") }) { foreign in
             let link = "\(foreign.url)/query/data/json?json=%7B%22api_key%22%3A%22\(testKey)%22%7D"
-            let body = """
+            @Sendable func body(_ data: String) -> String {
+                """
                 {"meta":{"schedule_id":"s","status_code":"SUCCESS","paginate":{"next":"\(link)","prev":"\(link)"},\
                 "result":{"total_rows":2}},"links":{"status":{"href":"\(link)"}},\
-                "result_info":{"results_url":"\(link)"},"data":[["x"]]}
+                "result_info":{"results_url":"\(link)"},"data":\(data)}
                 """
-            try await withServer({ _, _ in .json(body) }) { server in
+            }
+            // A link to a third page, of which the total says that it is empty.
+            try await withServer({ _, index in .json(body(index == 2 ? "[]" : #"[["x"]]"#)) }) { server in
                 try await withSupermetricsClient(configuration(server)) { client in
                     var rows = 0
                     for try await page in client.queries.pages(["ds_id": "A"], rowsPerPage: 1) {
