@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import SupermetricsAPI
 
 /// What can be queried: `sluice accounts`.
@@ -164,7 +165,7 @@ struct DiscoveryOptions: ParsableArguments {
 
     /// The parts of texts with commas.
     static func split(_ texts: [String]) -> [String] {
-        texts.flatMap { $0.split(separator: ",").map { String($0.trimmingPrefix(while: \.isWhitespace)) } }
+        texts.flatMap { $0.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } }
     }
 }
 

@@ -2,25 +2,25 @@ import ArgumentParser
 import Foundation
 import Jobs
 
-/// A query as flags, under the API's own names.
+/// A query as flags, under the API's own names; a flag that takes a list may be repeated.
 struct QueryOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Data source, such as AW, GAWA or FA.", valueName: "id"))
     var dsID: String?
 
     @Option(help: ArgumentHelp("Accounts, separated by commas, or list.all_accounts.", valueName: "ids"))
-    var dsAccounts: String?
+    var dsAccounts: [String] = []
 
     @Option(help: ArgumentHelp("Segments, separated by commas.", valueName: "ids"))
-    var dsSegments: String?
+    var dsSegments: [String] = []
 
     @Option(help: ArgumentHelp("Login whose access is used.", valueName: "username"))
     var dsUser: String?
 
     @Option(help: ArgumentHelp("Logins whose access is used, separated by commas.", valueName: "usernames"))
-    var dsUsers: String?
+    var dsUsers: [String] = []
 
     @Option(help: ArgumentHelp("Fields, separated by commas.", valueName: "ids"))
-    var fields: String?
+    var fields: [String] = []
 
     @Option(help: ArgumentHelp("First day: 2024-01-31, yesterday, 30 days ago, ….", valueName: "date"))
     var startDate: String?
@@ -78,7 +78,8 @@ struct QueryOptions: ParsableArguments {
     /// The members of the query that have a flag.
     var members: [(name: String, text: String?, flag: String)] {
         [
-            ("ds_id", dsID, "--ds-id"), ("ds_accounts", dsAccounts, "--ds-accounts"),
+            ("ds_id", dsID, "--ds-id"),
+            ("ds_accounts", dsAccounts.isEmpty ? nil : dsAccounts.joined(separator: ","), "--ds-accounts"),
             ("ds_user", dsUser, "--ds-user"), ("start_date", startDate, "--start-date"),
             ("end_date", endDate, "--end-date"), ("date_range_type", dateRangeType, "--date-range-type"),
             ("compare_type", compareType, "--compare-type"), ("compare_show", compareShow, "--compare-show"),
@@ -96,10 +97,8 @@ struct QueryOptions: ParsableArguments {
         [
             ("ds_segments", dsSegments, "--ds-segments"), ("ds_users", dsUsers, "--ds-users"),
             ("fields", fields, "--fields"),
-        ].compactMap { name, text, flag in
-            text.map { text in
-                (name, text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }, flag)
-            }
+        ].filter { !$0.1.isEmpty }.map { name, texts, flag in
+            (name, DiscoveryOptions.split(texts), flag)
         }
     }
 

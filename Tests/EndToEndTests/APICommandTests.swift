@@ -63,6 +63,16 @@ import Testing
             let both = try await accounts("--ds-users", "\(ads), \(agency)")
             #expect(both.contains(ads) && both.contains(agency))
             #expect(try await accounts("--ds-users", ads, "--ds-users", agency) == both)
+
+            let query = ["queries", "execute", "--ds-id", "AW", "--date-range-type", "last_7_days", "--dry-run"]
+            let lists = [["--ds-accounts", "1,2"], ["--fields", "Date, Cost"], ["--ds-users", "a,b"]]
+            let once = try await world.run(query + lists.flatMap(\.self)).text
+            #expect(once.contains(#""ds_accounts":"1,2""#) && once.contains(#"["Date","Cost"]"#), "\(once)")
+            let apart = [
+                "--ds-accounts", "1", "--ds-accounts", "2", "--fields", "Date", "--fields", "Cost", "--ds-users", "a",
+                "--ds-users", "b",
+            ]
+            #expect(try await world.run(query + apart).text == once)
         }
     }
 
