@@ -7,19 +7,23 @@ struct QueryOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Data source, such as AW, GAWA or FA.", valueName: "id"))
     var dsID: String?
 
-    @Option(help: ArgumentHelp("Accounts, separated by commas, or list.all_accounts.", valueName: "ids"))
+    @Option(
+        help: ArgumentHelp("Accounts, separated by commas, or list.all_accounts; may be repeated.", valueName: "ids")
+    )
     var dsAccounts: [String] = []
 
-    @Option(help: ArgumentHelp("Segments, separated by commas.", valueName: "ids"))
+    @Option(help: ArgumentHelp("Segments, separated by commas; may be repeated.", valueName: "ids"))
     var dsSegments: [String] = []
 
     @Option(help: ArgumentHelp("Login whose access is used.", valueName: "username"))
     var dsUser: String?
 
-    @Option(help: ArgumentHelp("Logins whose access is used, separated by commas.", valueName: "usernames"))
+    @Option(
+        help: ArgumentHelp("Logins whose access is used, separated by commas; may be repeated.", valueName: "usernames")
+    )
     var dsUsers: [String] = []
 
-    @Option(help: ArgumentHelp("Fields, separated by commas.", valueName: "ids"))
+    @Option(help: ArgumentHelp("Fields, separated by commas; may be repeated.", valueName: "ids"))
     var fields: [String] = []
 
     @Option(help: ArgumentHelp("First day: 2024-01-31, yesterday, 30 days ago, ….", valueName: "date"))
