@@ -177,11 +177,13 @@ final class TargetTable: Sendable {
     func missingPrivileges(_ shape: TableShape?, _ connection: Connection) async throws -> [String] {
         let isMerge = options.mode == .merge
         var missing: [String] = []
-        // A merge goes by a temporary table.
-        let temporary = try await connection.query(
-            "SELECT current_database() WHERE NOT has_database_privilege(current_database(), 'TEMPORARY')"
-        ).first
-        if isMerge, let temporary { missing.append("TEMPORARY ON DATABASE \(SQLText.name(temporary))") }
+        if isMerge {
+            // It goes by a temporary table.
+            let database = try await connection.query(
+                "SELECT current_database() WHERE NOT has_database_privilege(current_database(), 'TEMPORARY')"
+            ).first
+            if let database { missing.append("TEMPORARY ON DATABASE \(SQLText.name(database))") }
+        }
         guard let shape else { return missing }
         let held =
             try await connection.query(
