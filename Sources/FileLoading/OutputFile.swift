@@ -1,3 +1,4 @@
+import CFileShims
 import Crypto
 import Glibc
 import PipelineCore
@@ -56,4 +57,46 @@ struct OutputFile: ~Copyable {
             )
         }
     }
+}
+
+extension OutputFile {
+    /// Appends `count` bytes of a file, in the kernel where it can.
+    ///
+    /// - Throws: `SinkError`, also where the file is shorter; `CancellationError` between two pieces.
+    mutating func append(_ count: Int, of source: Descriptor, _ sourcePath: String) throws {
+        try flush()
+        var left = count
+        var buffer: [UInt8] = []
+        var copiesInKernel = true
+        while left > 0 {
+            try Task.checkCancellation()
+            var copied = 0
+            if copiesInKernel {
+                copied = sluice_copy_range(source.raw, file.raw, min(left, 64 << 20))
+                if copied < 0, [EXDEV, EINVAL, ENOSYS, EOPNOTSUPP].contains(errno) {
+                    copiesInKernel = false
+                    continue
+                }
+                if copied < 0 { throw FileFailure.last("write", path).error }
+                advance(copied)
+            } else {
+                try FileSystem.read(min(left, 1 << 20), from: source, sourcePath, into: &buffer)
+                copied = buffer.count
+                try write(buffer)
+            }
+            guard copied > 0 else {
+                throw SinkError(
+                    .destination,
+                    "\(sourcePath) is shorter than its note says; remove \(FileSystem.parent(sourcePath)) "
+                        + "and run again"
+                )
+            }
+            left -= copied
+        }
+        // Nobody reads it again, and dropping its pages now is quicker than when all sources are removed.
+        posix_fadvise(source.raw, 0, 0, POSIX_FADV_DONTNEED)
+    }
+
+    /// Asks the kernel to begin writing to the device, and does not wait for it; the file is no more durable after.
+    func startWriteback() { sluice_start_writeback(file.raw) }
 }

@@ -8,6 +8,7 @@ final class SingleFileRun: SinkRun {
     private let request: RunRequest
     private let lease: Lease
     private let queue: DiskQueue
+    private let joined: JoinedFile
     private let progress = Mutex(Progress())
 
     private struct Progress {
@@ -27,6 +28,7 @@ final class SingleFileRun: SinkRun {
         self.request = request
         self.lease = lease
         self.queue = queue
+        joined = JoinedFile(in: file.workspace, files, runID: request.runID)
     }
 
     static func withRun(
@@ -50,9 +52,7 @@ final class SingleFileRun: SinkRun {
             try await queue.run { () throws(SinkError) in try file.workspace.removeLeavings(lease) }
             let isComplete = try await body(run)
             try Task.checkCancellation()
-            if isComplete, let plan = run.progress.withLock({ $0.plan }) {
-                try await queue.run { try file.replace(plan, files, lease) }
-            }
+            if isComplete { try await run.finish() }
         } catch {
             let isStale = run.progress.withLock { $0.isStale }
             // The first error is the one to tell; what could not be tidied is tidied by the next run.
@@ -69,11 +69,22 @@ final class SingleFileRun: SinkRun {
         try await queue.run { () throws(SinkError) in try self.file.ledger(of: self.request.export) }
     }
 
+    /// Joins the windows and makes them visible.
+    private func finish() async throws {
+        guard let plan = progress.withLock({ $0.plan }) else { return }
+        let (windows, mode) = try await queue.run { () throws(SinkError) in
+            (try self.file.windows(of: plan), try FileSystem.permissions(self.file.path))
+        }
+        try await joined.finish(windows, mode: mode)
+        try await queue.run { try self.file.replace(with: self.joined.path, windows, self.lease) }
+    }
+
     func begin(_ plan: RunPlan) async throws(SinkError) {
         let staged = try await queue.run { () throws(SinkError) in
             try self.file.begin(plan, of: self.request.export, self.lease)
             return try self.file.workspace.staged(of: self.request.export)
         }
+        await joined.begin(plan.windows, staged: Set((staged?.checkpoints ?? [:]).keys))
         progress.withLock { progress in
             progress.plan = plan
             guard let first = staged?.checkpoints.values.min(by: { $0.window < $1.window }) else { return }
@@ -98,10 +109,12 @@ final class SingleFileRun: SinkRun {
             encoder: try files.encoder(for: load.schema),
             of: load.window
         )
-        return try await session.run(under: lease, body) { [file] loaded, note throws(SinkError) in
+        let checkpoint = try await session.run(under: lease, body) { [file] loaded, note throws(SinkError) in
             try JSONFile.write(note, to: "\(loaded)/\(WindowNote.fileName)")
             try file.workspace.stage(loaded, as: load.window)
         }
+        await joined.add(load.window.id)
+        return checkpoint
     }
 
     /// The folder to load into, if the window's columns are those of the others.

@@ -31,6 +31,67 @@ import Testing
         #expect(try folder.bytes("out.txt.gz") == first)
     }
 
+    @Test(arguments: ["out.txt.gz", "out.txt"])
+    func whateverIsLoadedInWhicheverOrderByWhicheverRun(_ name: String) async throws {
+        let windows = (0..<12).map { Window.week($0) }
+        let wanted = "window|note\n" + windows.map { "\($0)|x\n" }.joined()
+        for seed in UInt64(0)..<20 {
+            var random = SeededRandom(seed: seed)
+            let order = windows.shuffled(using: &random)
+            let cut = Int.random(in: 0...windows.count, using: &random)
+            let loader = try Loader(sink: LineSink("\(folder.path)/\(seed)-\(name)"))
+            try await loader.run(windows, loading: Array(order[..<cut]), notes: ["x"], isComplete: false)
+            try await loader.run(windows, loading: Array(order[cut...]), notes: ["x"])
+            #expect(try folder.text("\(seed)-\(name)") == wanted, "seed \(seed)")
+        }
+    }
+
+    @Test func windowsAreJoinedWhileLaterOnesLoad() async throws {
+        let loader = try Loader(sink: LineSink(folder.path + "/out.txt"))
+        let windows = (0..<4).map { Window.week($0) }
+        try await loader.run(windows, loading: [.week(1)], notes: ["x"], isComplete: false)
+        try await loader.run(windows, loading: [.week(3)], notes: ["x"]) { run in
+            #expect(try joined() == nil, "the first window is not there yet")
+            try await loader.load(run, .week(0), ["x"])
+            #expect(try joined() == "window|note\n\(windows[0])|x\n\(windows[1])|x\n")
+            try await loader.load(run, .week(2), ["x"])
+        }
+        #expect(try folder.text("out.txt") == "window|note\n" + windows.map { "\($0)|x\n" }.joined())
+        #expect(folder.listing() == ["out.txt"])
+    }
+
+    /// What is joined so far, by the one run that is under way.
+    private func joined() throws -> String? {
+        let names = folder.listing(".out.txt.sluice").filter { $0.hasPrefix("joined-") }
+        #expect(names.count <= 1)
+        return try names.first.map { try folder.text(".out.txt.sluice/" + $0) }
+    }
+
+    @Test func aWindowThatChangedAfterItWasJoinedIsJoinedAnew() async throws {
+        let windows = [Window.week(0), .week(1), .week(2)]
+        try await loader.run(windows, loading: [.week(0), .week(1)], notes: ["old"]) { run in
+            try await loader.load(run, .week(0), ["new", "more"])
+            try await loader.load(run, .week(2), ["new"])
+        }
+        let rows = "\(windows[0])|new\n\(windows[0])|more\n\(windows[1])|old\n\(windows[2])|new\n"
+        #expect(try folder.text("out.txt.gz") == "window|note\n" + rows)
+    }
+
+    @Test func aHeadStartThatFailsCostsNothing() async throws {
+        let loader = try Loader(sink: LineSink(folder.path + "/out.txt"))
+        let windows = [Window.week(0), .week(1)]
+        let fragment = ".out.txt.sluice/staged/\(windows[0].folderPath)/part-0.txt"
+        try await loader.run(windows, loading: [.week(0)], notes: ["x"], isComplete: false)
+        try await loader.run(windows, loading: [], notes: []) { run in
+            let rows = try folder.text(fragment)
+            try folder.write("", to: fragment)
+            try await loader.load(run, .week(1), ["x"])
+            #expect(try joined() == nil)
+            try folder.write(rows, to: fragment)
+        }
+        #expect(try folder.text("out.txt") == "window|note\n\(windows[0])|x\n\(windows[1])|x\n")
+    }
+
     @Test func aFileWithoutRowsIsAHeader() async throws {
         try await loader.run([.week(0)], notes: [])
         #expect(try folder.text("out.txt.gz") == "window|note\n")

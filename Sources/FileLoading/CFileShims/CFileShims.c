@@ -33,3 +33,5 @@ int sluice_conflicts(int file, int exclusive, long long start, long long length)
 ssize_t sluice_copy_range(int from, int to, size_t count) {
     return copy_file_range(from, NULL, to, NULL, count, 0);
 }
+
+void sluice_start_writeback(int file) { sync_file_range(file, 0, 0, SYNC_FILE_RANGE_WRITE); }

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-// Calls that Glibc's Swift module does not show: GNU extensions and variadic functions. All set errno when they fail.
+// Calls that Glibc's Swift module does not show: GNU extensions and variadic functions. Those that return a number set errno when they fail.
 
 /// renameat2(2) with RENAME_EXCHANGE on two paths; 0, or -1.
 int sluice_exchange(const char *first, const char *second);
@@ -20,5 +20,8 @@ int sluice_conflicts(int file, int exclusive, long long start, long long length)
 
 /// copy_file_range(2) from one file's position to the other's; bytes copied, or -1.
 ssize_t sluice_copy_range(int from, int to, size_t count);
+
+/// sync_file_range(2) with SYNC_FILE_RANGE_WRITE on the whole file; a hint, so nobody asks whether it was taken.
+void sluice_start_writeback(int file);
 
 #endif

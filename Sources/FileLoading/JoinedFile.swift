@@ -1,0 +1,95 @@
+import Glibc
+import PipelineCore
+
+/// The file into which the windows of a run are joined, in the order of the plan.
+///
+/// Each window is joined as soon as those before it are, while later ones still load, so that little is left to do at
+/// the end. Nothing depends on that head start: where it fails, or a window is no longer what was joined, `finish` joins
+/// all of them anew.
+actor JoinedFile {
+    private nonisolated let executor = QueueExecutor("sluice.join")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    /// Where it is written; no other run has this path, not even one that lost its lease and does not know it yet.
+    nonisolated let path: String
+    private let stagedPath: String
+    private let files: FileTarget
+    private var order: [Window] = []
+    private var staged: Set<WindowID> = []
+    /// The windows that are in the file.
+    private var entries: [WindowFolders.Entry] = []
+    private var file: OutputFile?
+    private var member = GzipMember()
+    private var hasFailed = false
+
+    /// A file of the run `runID`, which is not made before it is needed.
+    init(in workspace: Workspace, _ files: FileTarget, runID: String) {
+        path = "\(workspace.path)/joined-\(runID.percentEncoded)"
+        stagedPath = workspace.stagedPath
+        self.files = files
+    }
+
+    /// Takes the windows in the order in which they are to stand, and those of them that earlier runs staged.
+    func begin(_ order: [Window], staged: Set<WindowID>) { (self.order, self.staged) = (order, staged) }
+
+    /// Takes note that a window is staged, and joins what can be joined by now.
+    func add(_ window: WindowID) {
+        staged.insert(window)
+        guard !hasFailed else { return }
+        do {
+            while entries.count < order.count, staged.contains(order[entries.count].id),
+                let entry = try WindowFolders.entry(at: order[entries.count].folderPath, in: stagedPath)
+            {
+                try append(entry)
+                file?.startWriteback()
+            }
+        } catch {
+            // The windows are safe, and whatever is wrong is told where it matters: in `finish`.
+            hasFailed = true
+            discard()
+        }
+    }
+
+    /// Joins those of `windows` that are not joined yet, and brings the file to the device.
+    ///
+    /// - Parameters:
+    ///   - windows: All windows, as they are staged.
+    ///   - mode: The permissions the file gets; those of a new file where they are nil.
+    /// - Throws: `SinkError`; `CancellationError`.
+    func finish(_ windows: [WindowFolders.Entry], mode: mode_t?) throws {
+        if !windows.starts(with: entries) { discard() }
+        FaultPoint.pass("file.join.before")
+        if windows.isEmpty { try create(nil) }
+        for window in windows[entries.count...] { try append(window) }
+        FaultPoint.pass("file.join.middle")
+        if files.compression != .none { try file?.write(member.trailer) }
+        try file?.sync()
+        if let mode, let raw = file?.file.raw { fchmod(raw, mode) }
+    }
+
+    private func append(_ window: WindowFolders.Entry) throws {
+        if file == nil { try create(window.note.checkpoint.schema) }
+        for part in window.note.parts {
+            let source = "\(stagedPath)/\(window.path)/\(part.name)"
+            try file?.append(part.bytes, of: try FileSystem.open(source, O_RDONLY, to: "read"), source)
+            if let fragment = part.fragment { member.append(plainCount: fragment.plainBytes, crc: fragment.crc32) }
+        }
+        entries.append(window)
+    }
+
+    /// Makes the file and writes what stands before the first row.
+    private func create(_ schema: Schema?) throws(SinkError) {
+        file = try OutputFile(creating: path, digesting: false)
+        if files.compression != .none { try file?.write(GzipMember.header) }
+        guard let schema else { return }
+        let header = try files.encoder(for: schema).header()
+        try file?.write(header.bytes)
+        member.append(plainCount: header.plainCount, crc: header.crc)
+    }
+
+    private func discard() {
+        file = nil
+        (entries, member) = ([], GzipMember())
+        try? FileSystem.removeFile(path)
+    }
+}
