@@ -21,6 +21,7 @@ struct BackfillCommand: ParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "create",
             abstract: "Creates a backfill of one transfer.",
             discussion: """
                 The range must not share a day with a backfill of that transfer that is still at work.
@@ -62,6 +63,7 @@ struct BackfillCommand: ParsableCommand {
 
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "get",
             abstract: "Shows a backfill.",
             discussion: """
                 Example:
@@ -86,6 +88,7 @@ struct BackfillCommand: ParsableCommand {
 
     struct Latest: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "latest",
             abstract: "Shows the backfill of a transfer that was created last.",
             discussion: """
                 Example:
@@ -110,6 +113,7 @@ struct BackfillCommand: ParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "Lists the backfills of a team that are not complete.",
             discussion: """
                 Newest first, at most 100: those that are created, scheduled, running or failed.
@@ -133,6 +137,7 @@ struct BackfillCommand: ParsableCommand {
 
     struct Cancel: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "cancel",
             abstract: "Cancels a backfill.",
             discussion: """
                 Runs that wait are cancelled, running ones finish; what was loaded stays.

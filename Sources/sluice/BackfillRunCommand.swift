@@ -9,6 +9,7 @@ extension BackfillCommand {
     /// Coordinates the backfills of one or many transfers: `sluice backfill run`.
     struct Run: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "run",
             abstract:
                 "Loads a range of days of transfers again, in chunks, and repeats what failed, however long it takes.",
             discussion: """

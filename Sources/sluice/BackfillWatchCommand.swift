@@ -8,6 +8,7 @@ extension BackfillCommand {
     /// Waits for backfills: `sluice backfill watch`.
     struct Watch: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "watch",
             abstract: "Watches backfills until they are over.",
             discussion: """
                 Ends with 0 when every run of every backfill ended well, with 4 when some did, with 5 when none did.

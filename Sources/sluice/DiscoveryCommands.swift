@@ -16,6 +16,7 @@ struct AccountsCommand: ParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "Lists the accounts of a data source.",
             discussion: """
                 Example:
@@ -55,6 +56,7 @@ struct SegmentsCommand: ParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "Lists the segments of a data source.",
             discussion: """
                 Example:
@@ -94,6 +96,7 @@ struct FieldsCommand: ParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "Lists the fields of a data source.",
             discussion: """
                 Accounts add their custom fields; they need the logins that reach them.

@@ -15,6 +15,7 @@ struct LoginLinksCommand: ParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "create",
             abstract: "Creates a link and shows the address to follow.",
             discussion: """
                 Example:
@@ -62,6 +63,7 @@ struct LoginLinksCommand: ParsableCommand {
 
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "get",
             abstract: "Shows a link, and the login that came of it.",
             discussion: """
                 Example:
@@ -85,6 +87,7 @@ struct LoginLinksCommand: ParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "Lists the links.",
             discussion: """
                 Example:
@@ -114,6 +117,7 @@ struct LoginLinksCommand: ParsableCommand {
 
     struct Update: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "update",
             abstract: "Changes the note of a link.",
             discussion: """
                 Example:
@@ -140,6 +144,7 @@ struct LoginLinksCommand: ParsableCommand {
 
     struct Close: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "close",
             abstract: "Closes a link, so that nobody can follow it any more.",
             discussion: """
                 Example:

@@ -15,6 +15,7 @@ struct LoginsCommand: ParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "Lists the logins.",
             discussion: """
                 Example:
@@ -48,6 +49,7 @@ struct LoginsCommand: ParsableCommand {
 
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "get",
             abstract: "Shows a login with its scopes.",
             discussion: """
                 Example:
@@ -101,6 +103,7 @@ struct LoginsCommand: ParsableCommand {
 
     struct Revoke: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "revoke",
             abstract: "Revokes a login: queries and transfers that use it fail from then on.",
             discussion: """
                 Example:

@@ -20,6 +20,7 @@ struct QueriesCommand: ParsableCommand {
 
     struct Execute: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "execute",
             abstract: "Runs a query, waits for it and writes its rows.",
             discussion: """
                 Dates are sent as they are written: the API understands 2024-01-31, yesterday, 7 days ago and the like.
@@ -69,6 +70,7 @@ struct QueriesCommand: ParsableCommand {
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "status",
             abstract: "Shows how far a query is.",
             discussion: """
                 Example:
@@ -92,6 +94,7 @@ struct QueriesCommand: ParsableCommand {
 
     struct Results: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "results",
             abstract: "Writes the rows of a query that was run before, waiting for it where it still runs.",
             discussion: """
                 The API keeps results for an hour.

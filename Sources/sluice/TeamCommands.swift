@@ -15,6 +15,7 @@ struct DataSourcesCommand: ParsableCommand {
 
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "get",
             abstract: "Shows what a data source is and needs.",
             discussion: """
                 Example:
@@ -55,6 +56,7 @@ struct TeamsCommand: ParsableCommand {
 
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "get",
             abstract: "Shows a team.",
             discussion: """
                 Example:
@@ -76,6 +78,7 @@ struct TeamsCommand: ParsableCommand {
 
     struct Users: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "users",
             abstract: "Lists who is in a team.",
             discussion: """
                 Example:
@@ -110,6 +113,7 @@ struct ConnectorsCommand: ParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "Lists the connectors of a team.",
             discussion: """
                 Example:
@@ -134,6 +138,7 @@ struct ConnectorsCommand: ParsableCommand {
 
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "get",
             abstract: "Shows a connector with its configuration.",
             discussion: """
                 Example:
@@ -158,6 +163,7 @@ struct ConnectorsCommand: ParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "create",
             abstract: "Creates a connector, which can be used at once.",
             discussion: """
                 Example:

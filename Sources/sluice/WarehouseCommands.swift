@@ -16,6 +16,7 @@ struct TransfersCommand: ParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "Lists the transfers of a team.",
             discussion: """
                 Example:
@@ -37,6 +38,7 @@ struct TransfersCommand: ParsableCommand {
 
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "get",
             abstract: "Shows a transfer with its configuration.",
             discussion: """
                 Example:
@@ -61,6 +63,7 @@ struct TransfersCommand: ParsableCommand {
 
     struct Runs: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "runs",
             abstract: "Lists runs of a transfer.",
             discussion: """
                 Example:
@@ -130,6 +133,7 @@ struct TransfersCommand: ParsableCommand {
 
     struct Run: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "run",
             abstract: "Shows a run with its queries.",
             discussion: """
                 Example:
@@ -168,6 +172,7 @@ struct ConnectionsCommand: ParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "create",
             abstract: "Creates a data source connection.",
             discussion: """
                 Example:
