@@ -44,6 +44,36 @@ struct CopyTests {
         #expect(PlainCopy.numeric(written) == expected)
     }
 
+    /// Where other bytes follow, short numbers are read as words; alone, digit by digit.
+    @Test("writes a number the same whatever follows it")
+    func numericAmongBytes() throws {
+        var random = SeededRandom(seed: 16)
+        for number in Self.numbers + (0..<20_000).map({ _ in Self.number(&random) }) {
+            let alone = try? binary([[PlainCell(.number, bytes(number))]], [.decimal(nil)])
+            // What follows begins with what would go on with the number.
+            let next = random.pick(["7", "0", ".", "-", "e", " "]) + "0123456789.-e\u{FF}"
+            let row = [PlainCell(.number, bytes(number)), PlainCell(.raw, bytes(next))]
+            let among = try? binary([row], [.decimal(nil), .text])
+            guard let alone, let among else {
+                #expect(alone == nil && among == nil, "\(number)")
+                continue
+            }
+            #expect(among[2..<alone.count] == alone[2...], "\(number)")
+            #expect(try PlainCopy.decode(alone, [.decimal(nil)], .jsonb) == [[PlainCopy.numeric(number)]], "\(number)")
+        }
+    }
+
+    /// A number of up to 18 bytes, or something like one.
+    private static func number(_ random: inout SeededRandom) -> String {
+        let count = 1 + random.below(17)
+        var digits = (0..<count).map { _ in
+            random.pick(random.chance(0.4) ? ["0"] : Array("0123456789").map(String.init))
+        }
+        if random.chance(0.7) { digits.insert(".", at: random.below(count + 1)) }
+        if random.chance(0.02) { digits.insert(random.pick([".", "-", "e", "/", ":", "x"]), at: random.below(count)) }
+        return (random.chance(0.3) ? "-" : "") + digits.joined()
+    }
+
     /// `bigint` is read by the server with neither point nor exponent, however the API wrote the number.
     static let wholeNumbers = [
         ("0", 0), ("-0", 0), ("42", 42), ("1e3", 1000), ("1E3", 1000), ("5.0", 5), ("-1.50e1", -15), ("0e5", 0),
