@@ -200,7 +200,9 @@ import Synchronization
         _ = failure(endingCopy: reason)
     }
 
-    private static let pieceCount = 128 << 10
+    /// With the five bytes of its header a whole number of libpq's pieces of 8 KiB: it sends those at once, and what is
+    /// over only when it is flushed, which would be a message of its own for five bytes.
+    private static let pieceCount = (128 << 10) - 5
 
     /// Waits until the server takes more or has something to say, and takes that in.
     ///
