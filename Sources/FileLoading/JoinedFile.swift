@@ -20,7 +20,8 @@ actor JoinedFile {
     private var entries: [WindowFolders.Entry] = []
     private var file: OutputFile?
     private var member = GzipMember()
-    private var hasFailed = false
+    /// Whether no window is joined before the end any more.
+    private var isGivenUp = false
 
     /// A file of the run `runID`, which is not made before it is needed.
     init(in workspace: Workspace, _ files: FileTarget, runID: String) {
@@ -35,7 +36,7 @@ actor JoinedFile {
     /// Takes note that a window is staged, and joins what can be joined by now.
     func add(_ window: WindowID) {
         staged.insert(window)
-        guard !hasFailed else { return }
+        guard !isGivenUp else { return }
         do {
             while entries.count < order.count, staged.contains(order[entries.count].id),
                 let entry = try WindowFolders.entry(at: order[entries.count].folderPath, in: stagedPath)
@@ -45,9 +46,14 @@ actor JoinedFile {
             }
         } catch {
             // The windows are safe, and whatever is wrong is told where it matters: in `finish`.
-            hasFailed = true
-            discard()
+            giveUp()
         }
+    }
+
+    /// Drops the head start: all is joined at the end.
+    func giveUp() {
+        isGivenUp = true
+        discard()
     }
 
     /// Joins those of `windows` that are not joined yet, and brings the file to the device.

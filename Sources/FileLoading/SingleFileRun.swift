@@ -109,12 +109,18 @@ final class SingleFileRun: SinkRun {
             encoder: try files.encoder(for: load.schema),
             of: load.window
         )
-        let checkpoint = try await session.run(under: lease, body) { [file] loaded, note throws(SinkError) in
-            try JSONFile.write(note, to: "\(loaded)/\(WindowNote.fileName)")
-            try file.workspace.stage(loaded, as: load.window)
+        do {
+            let checkpoint = try await session.run(under: lease, body) { [file] loaded, note throws(SinkError) in
+                try JSONFile.write(note, to: "\(loaded)/\(WindowNote.fileName)")
+                try file.workspace.stage(loaded, as: load.window)
+            }
+            await joined.add(load.window.id)
+            return checkpoint
+        } catch {
+            // Without this window there will be no whole: what is joined would only take room from the others.
+            await joined.giveUp()
+            throw error
         }
-        await joined.add(load.window.id)
-        return checkpoint
     }
 
     /// The folder to load into, if the window's columns are those of the others.

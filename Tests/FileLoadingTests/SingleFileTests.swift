@@ -92,6 +92,23 @@ import Testing
         #expect(try folder.text("out.txt") == "window|note\n\(windows[0])|x\n\(windows[1])|x\n")
     }
 
+    @Test func aFailedWindowGivesTheRoomOfTheHeadStartBack() async throws {
+        struct Stop: Error {}
+        let loader = try Loader(sink: LineSink(folder.path + "/out.txt"))
+        let windows = [Window.week(0), .week(1), .week(2)]
+        try await loader.run(windows, loading: [.week(0)], notes: ["x"]) { run in
+            #expect(try joined() != nil)
+            await #expect(throws: Stop.self) {
+                _ = try await run.load(Load(window: .week(1), schema: loader.schema)) { _ in throw Stop() }
+            }
+            try await loader.load(run, .week(2), ["x"])
+            #expect(try joined() == nil)
+            // A second try of the window that failed makes it whole after all.
+            try await loader.load(run, .week(1), ["x"])
+        }
+        #expect(try folder.text("out.txt") == "window|note\n" + windows.map { "\($0)|x\n" }.joined())
+    }
+
     @Test func aFileWithoutRowsIsAHeader() async throws {
         try await loader.run([.week(0)], notes: [])
         #expect(try folder.text("out.txt.gz") == "window|note\n")
