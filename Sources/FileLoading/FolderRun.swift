@@ -88,7 +88,8 @@ final class FolderRun: SinkRun {
             encoder: try files.encoder(for: load.schema),
             of: load.window
         )
-        return try await session.run(under: lease, body) { [folder, lease, scratch] loaded, note throws(SinkError) in
+        let note = try await session.run(under: lease, body) {
+            [folder, lease, scratch] loaded, note throws(SinkError) in
             try JSONFile.write(note, to: "\(loaded)/\(WindowNote.fileName)")
             if replacesAll {
                 try folder.workspace.stage(loaded, as: load.window)
@@ -96,6 +97,7 @@ final class FolderRun: SinkRun {
                 try folder.publish(loaded, as: load.window, scratch: scratch, lease)
             }
         }
+        return note.checkpoint
     }
 
     /// Makes the windows visible where the plan replaces all.
@@ -107,21 +109,22 @@ final class FolderRun: SinkRun {
 
 extension PartSession {
     /// Runs `body` over a new file and, unless it throws, is cancelled or the lease is lost, publishes the folder with
-    /// the note to keep.
+    /// the note to keep, which it returns.
     nonisolated func run(
         under lease: Lease,
         _ body: (any LoadSession) async throws -> Checkpoint,
         publish: @Sendable (_ folder: String, WindowNote) throws(SinkError) -> Void
-    ) async throws -> Checkpoint {
+    ) async throws -> WindowNote {
         do {
             try await start()
             let checkpoint = try await body(self)
             try Task.checkCancellation()
-            try await commit { part, rejected throws(SinkError) in
+            return try await commit { part, rejected throws(SinkError) in
                 try lease.verify()
-                try publish(self.folder, WindowNote(checkpoint: checkpoint, parts: [part], rejected: rejected))
+                let note = WindowNote(checkpoint: checkpoint, parts: [part], rejected: rejected)
+                try publish(self.folder, note)
+                return note
             }
-            return checkpoint
         } catch {
             await abandon()
             // Who takes the lease away takes the folder too: the loss is the cause to tell, not the missing file.

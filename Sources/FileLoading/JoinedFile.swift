@@ -15,7 +15,8 @@ actor JoinedFile {
     private let stagedPath: String
     private let files: FileTarget
     private var order: [Window] = []
-    private var staged: Set<WindowID> = []
+    /// The windows that are staged and not in the file.
+    private var waiting: [WindowID: WindowFolders.Entry] = [:]
     /// The windows that are in the file.
     private var entries: [WindowFolders.Entry] = []
     private var file: OutputFile?
@@ -31,17 +32,18 @@ actor JoinedFile {
     }
 
     /// Takes the windows in the order in which they are to stand, and those of them that earlier runs staged.
-    func begin(_ order: [Window], staged: Set<WindowID>) { (self.order, self.staged) = (order, staged) }
+    func begin(_ order: [Window], staged: [WindowFolders.Entry]) {
+        self.order = order
+        for entry in staged { waiting[entry.note.checkpoint.window.id] = entry }
+    }
 
-    /// Takes note that a window is staged, and joins what can be joined by now.
-    func add(_ window: WindowID) {
-        staged.insert(window)
+    /// Takes a window that is staged now, and joins what can be joined by now.
+    func add(_ window: WindowFolders.Entry) {
         guard !isGivenUp else { return }
+        waiting[window.note.checkpoint.window.id] = window
         do {
-            while entries.count < order.count, staged.contains(order[entries.count].id),
-                let entry = try WindowFolders.entry(at: order[entries.count].folderPath, in: stagedPath)
-            {
-                try append(entry)
+            while entries.count < order.count, let next = waiting.removeValue(forKey: order[entries.count].id) {
+                try append(next)
                 file?.startWriteback()
             }
         } catch {
@@ -53,6 +55,7 @@ actor JoinedFile {
     /// Drops the head start: all is joined at the end.
     func giveUp() {
         isGivenUp = true
+        waiting = [:]
         discard()
     }
 

@@ -62,9 +62,9 @@ actor PartSession: LoadSession {
     }
 
     /// Ends the file durably and hands it to `publish`, which moves the folder to where it belongs.
-    func commit(_ publish: @Sendable (_ rows: PartNote, _ rejected: PartNote?) throws(SinkError) -> Void)
-        throws(SinkError)
-    {
+    func commit<R: Sendable>(
+        _ publish: @Sendable (_ rows: PartNote, _ rejected: PartNote?) throws(SinkError) -> R
+    ) throws(SinkError) -> R {
         if framing == .file, isGzip { try file?.write(member.trailer) }
         FaultPoint.pass("file.part.before-sync")
         try file?.sync()
@@ -80,7 +80,7 @@ actor PartSession: LoadSession {
             fragment: framing == .fragment ? fragment : nil
         )
         file = nil
-        try publish(note, rejects)
+        return try publish(note, rejects)
     }
 
     /// Ends the file without bringing it to the device: it is read once, and its folder is the reader's to remove.

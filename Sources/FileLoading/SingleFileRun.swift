@@ -82,12 +82,12 @@ final class SingleFileRun: SinkRun {
     func begin(_ plan: RunPlan) async throws(SinkError) {
         let staged = try await queue.run { () throws(SinkError) in
             try self.file.begin(plan, of: self.request.export, self.lease)
-            return try self.file.workspace.staged(of: self.request.export)
+            return try self.file.workspace.stagedWindows()
         }
-        await joined.begin(plan.windows, staged: Set((staged?.checkpoints ?? [:]).keys))
+        await joined.begin(plan.windows, staged: staged)
         progress.withLock { progress in
             progress.plan = plan
-            guard let first = staged?.checkpoints.values.min(by: { $0.window < $1.window }) else { return }
+            guard let first = staged.first?.note.checkpoint else { return }
             progress.model = (first.window, first.schema)
             progress.isReused = true
         }
@@ -110,12 +110,12 @@ final class SingleFileRun: SinkRun {
             of: load.window
         )
         do {
-            let checkpoint = try await session.run(under: lease, body) { [file] loaded, note throws(SinkError) in
+            let note = try await session.run(under: lease, body) { [file] loaded, note throws(SinkError) in
                 try JSONFile.write(note, to: "\(loaded)/\(WindowNote.fileName)")
                 try file.workspace.stage(loaded, as: load.window)
             }
-            await joined.add(load.window.id)
-            return checkpoint
+            await joined.add(WindowFolders.Entry(path: load.window.folderPath, note: note))
+            return note.checkpoint
         } catch {
             // Without this window there will be no whole: what is joined would only take room from the others.
             await joined.giveUp()

@@ -99,19 +99,15 @@ enum WindowFolders {
         var entries: [Entry] = []
         for outer in try names(root, prefix: "window=") {
             for path in try [outer] + names(root + "/" + outer, prefix: "account=").map({ outer + "/" + $0 }) {
-                if let entry = try entry(at: path, in: root) { entries.append(entry) }
+                let file = "\(root)/\(path)/\(WindowNote.fileName)"
+                // A copy under another name is somebody's own.
+                if let note = try JSONFile.read(WindowNote.self, from: file), note.checkpoint.window.folderPath == path
+                {
+                    entries.append(Entry(path: path, note: note))
+                }
             }
         }
         return entries.sorted { $0.note.checkpoint.window < $1.note.checkpoint.window }
-    }
-
-    /// The window whose folder has this path below `root`; nil where there is none.
-    static func entry(at path: String, in root: String) throws(SinkError) -> Entry? {
-        // A copy under another name is somebody's own.
-        guard let note = try JSONFile.read(WindowNote.self, from: "\(root)/\(path)/\(WindowNote.fileName)"),
-            note.checkpoint.window.folderPath == path
-        else { return nil }
-        return Entry(path: path, note: note)
     }
 
     /// Whether every file of the window is there with the size it had.

@@ -55,9 +55,18 @@ import Testing
             try await loader.load(run, .week(0), ["x"])
             #expect(try joined() == "window|note\n\(windows[0])|x\n\(windows[1])|x\n")
             try await loader.load(run, .week(2), ["x"])
+            let name = folder.listing(".out.txt.sluice").first { $0.hasPrefix("joined-") }
+            try FileManager.default.linkItem(
+                atPath: "\(folder.path)/.out.txt.sluice/\(name ?? "")",
+                toPath: folder.path + "/joined.txt"
+            )
         }
         #expect(try folder.text("out.txt") == "window|note\n" + windows.map { "\($0)|x\n" }.joined())
-        #expect(folder.listing() == ["out.txt"])
+        #expect(
+            try FileSystem.identity(folder.path + "/out.txt") == FileSystem.identity(folder.path + "/joined.txt"),
+            "what was joined early is what is shown"
+        )
+        #expect(folder.listing() == ["joined.txt", "out.txt"])
     }
 
     /// What is joined so far, by the one run that is under way.
