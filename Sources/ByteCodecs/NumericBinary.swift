@@ -42,7 +42,8 @@ extension ByteWriter {
         _ length: Int
     ) -> Bool {
         let size = Word.bitWidth / 8
-        // The last byte comes to stand in the highest place, digits of 0 below the first.
+        // The last byte comes to stand in the highest place, digits of 0 below the first; a minus sign is 0x1D among
+        // them, and the point 0x1E.
         let unused = 8 &* (size &- length)
         var digits = (word ^ Self.repeating(0x3030_3030_3030_3030)) << unused
         let isNegative = word & 0xFF == 0x2D

@@ -4,7 +4,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-// Calls that Glibc's Swift module does not show: GNU extensions and variadic functions. Those that return a number set errno when they fail.
+// Calls that Glibc's Swift module does not show: GNU extensions and variadic functions. Those that return a number set
+// errno when they fail.
 
 /// renameat2(2) with RENAME_EXCHANGE on two paths; 0, or -1.
 int sluice_exchange(const char *first, const char *second);
