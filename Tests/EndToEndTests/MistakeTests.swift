@@ -25,6 +25,9 @@ import Testing
         return ["export"] + flags.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
     }
 
+    /// An address where nobody answers: nothing listens at port 1, and the system gives it to nobody by itself.
+    static let deserted = ["SUPERMETRICS_BASE_URL": "http://127.0.0.1:1"]
+
     static let onCommandLine = [
         Mistake(
             name: "no key",
@@ -331,12 +334,10 @@ import Testing
     }
 
     @Test func nobodyAnswersAtTheAddress() async throws {
-        // A port that was free a moment ago: nothing listens there.
-        let port = try await withSandbox { $0.baseURL }
         try await withWorld { world in
             let outcome = try await world.run(
                 Self.export(),
-                environment: ["SUPERMETRICS_BASE_URL": port],
+                environment: Self.deserted,
                 within: .seconds(20)
             )
             expectOneMessage(outcome, 5, ["Connection refused", "check the network and the base URL"])
@@ -346,11 +347,10 @@ import Testing
     }
 
     @Test func nobodyAnswersWhereAQueryWasSentBefore() async throws {
-        let port = try await withSandbox { $0.baseURL }
         try await withWorld { world in
             try world.folder.write(JobText().yaml, to: "job.yaml")
             _ = try await world.sluice("run", "job.yaml", environment: ["SLUICE_FAULT_POINT": "query.recorded:2"])
-            let outcome = try await world.sluice("run", "job.yaml", environment: ["SUPERMETRICS_BASE_URL": port])
+            let outcome = try await world.sluice("run", "job.yaml", environment: Self.deserted)
             // One window looks for the query it had sent, the others send theirs: two causes, each told once.
             #expect(outcome.exitCode == 5, "\(outcome.everything)")
             #expect(outcome.errors.contains("Connection refused"))

@@ -28,7 +28,8 @@ public enum PgBouncer {
         guard let program else { throw Program.Failure(description: "no pgbouncer; apt-get install pgbouncer") }
         let folder = server.folder + "/pgbouncer-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let port = try PostgresServer.freePort()
+        let reservation = try ReservedPort()
+        let port = reservation.number
         let settings = """
             [databases]
             * = host=\(server.folder) port=\(server.port) user=\(PostgresServer.user)
@@ -69,7 +70,7 @@ public enum PgBouncer {
         )
         Program.reap(shell)
         close(ends[0])
-        defer { close(ends[1]) }
+        defer { withExtendedLifetime(reservation) { _ = close(ends[1]) } }
         let database = PostgresDatabase(server: server, name: "postgres")
         let url = "postgresql://\(PostgresServer.user)@127.0.0.1:\(port)/\(database.name)"
         for _ in 0..<100 {

@@ -24,7 +24,8 @@ public actor PostgresServer {
     /// The folder of its socket.
     public nonisolated let folder: String
     /// The port, also of the socket.
-    public nonisolated let port: Int
+    public nonisolated var port: Int { reservation.number }
+    private nonisolated let reservation: ReservedPort
     private nonisolated let programs: String
     /// What runs a program as the server's user.
     nonisolated let asUser: [String]
@@ -64,7 +65,7 @@ public actor PostgresServer {
         }
         folder = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         if let account { unsafe chown(folder, account.user, account.group) }
-        port = try Self.freePort()
+        reservation = try ReservedPort()
         guardian = try Guardian(of: folder)
     }
 
@@ -182,22 +183,6 @@ public actor PostgresServer {
             )
         }
         return found
-    }
-
-    static func freePort() throws -> Int {
-        let file = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(file) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                unsafe bind(file, address, length) == 0 && getsockname(file, address, &length) == 0
-            }
-        }
-        guard isBound else { throw Program.Failure(description: "no free port on the loopback interface") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     private struct Account {
