@@ -51,7 +51,8 @@ struct ExportResolver {
             naming: export.columns,
             dayColumns: dayColumns(of: export),
             fingerprint: export.fingerprint.text,
-            rules: rules(of: export)
+            rules: rules(of: export),
+            rowLimit: job.api.rowLimit
         )
         return Resolved(spec: spec, accounts: accounts)
     }

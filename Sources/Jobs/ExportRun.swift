@@ -99,7 +99,7 @@ struct ExportRun {
             let ledger = try await attached(sink, &outcome) { () async throws(SinkError) in try await sink.run.ledger()
             }
             guard let ledger else { continue }
-            states.append(SinkState(sink.sink, ledger: ledger))
+            states.append(SinkState(sink.sink, ledger: ledger, of: spec))
             sinks.append(sink)
         }
         guard !sinks.isEmpty else { return }

@@ -30,6 +30,8 @@ package struct ExportSpec: Sendable {
     package var fingerprint: String
     /// What a load must satisfy before it commits.
     package var rules: LoadRules
+    /// The most rows a query asks for.
+    package var rowLimit: Int
 
     /// An export with these settings; what is left out has the job file's defaults.
     package init(
@@ -45,7 +47,8 @@ package struct ExportSpec: Sendable {
         naming: ColumnNaming = .snakeCase,
         dayColumns: Set<String> = [],
         fingerprint: String,
-        rules: LoadRules = LoadRules()
+        rules: LoadRules = LoadRules(),
+        rowLimit: Int = 1_000_000
     ) {
         self.id = id
         self.name = name
@@ -60,6 +63,7 @@ package struct ExportSpec: Sendable {
         self.dayColumns = dayColumns
         self.fingerprint = fingerprint
         self.rules = rules
+        self.rowLimit = rowLimit
     }
 }
 

@@ -81,15 +81,8 @@ extension JobRun {
         return try await withSinks(entries, installed: installed) { sinks in
             var states: [SinkState] = []
             for sink in sinks {
-                states.append(
-                    SinkState(
-                        destination: sink.destination,
-                        scope: sink.scope,
-                        mode: sink.mode,
-                        key: sink.key,
-                        ledger: try await sink.ledger(of: resolved.spec.id)
-                    )
-                )
+                let ledger = try await sink.ledger(of: resolved.spec.id)
+                states.append(SinkState(sink, ledger: ledger, of: resolved.spec))
             }
             let input = PlannerInput(resolved, now: now(), options: options.plan, sinks: states)
             let plan = try Planner.plan(input)

@@ -119,8 +119,11 @@ package struct SinkState: Sendable {
 }
 
 extension SinkState {
-    /// The state of `sink`, which holds what `ledger` tells.
-    package init(_ sink: some Sink, ledger: Ledger) {
+    /// The state of `sink`, which holds what `ledger` tells of the export `spec`.
+    package init(_ sink: some Sink, ledger: Ledger, of spec: ExportSpec) {
+        // What was asked for with another limit may be cut where nobody would look for it now.
+        var ledger = ledger
+        ledger.attempts.removeAll { $0.failure == nil && $0.rowLimit != spec.rowLimit }
         self.init(
             destination: sink.destination,
             scope: sink.scope,

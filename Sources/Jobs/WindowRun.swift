@@ -95,9 +95,10 @@ struct WindowRun {
         var outcome = untried
         outcome.wasTried = true
         let tally = RequestTally(retries: resources.maxAttempts * 4)
+        let sent = SentAttempts()
         resources.report(.windowStarted(export: export, window: name, reason: reason))
         do {
-            try await load(&outcome, tally)
+            try await load(&outcome, sent, tally)
         } catch {
             if !Task.isCancelled, let failure = Failure(error) {
                 outcome.failures.append(failure)
@@ -111,7 +112,7 @@ struct WindowRun {
         outcome.summary.seconds = resources.now().seconds(since: started)
         if let failure = outcome.failures.first {
             outcome.summary.state = .failed
-            await noteFailure(failure, outcome)
+            await noteFailure(failure, outcome, attempts + sent.all)
             resources.report(.windowFailed(export: export, window: name, failure: failure))
         } else if outcome.summary.state == .done {
             resources.report(.windowDone(export: export, summary: outcome.summary))
@@ -120,8 +121,7 @@ struct WindowRun {
     }
 
     /// Queries, loads and, where destinations failed in a way that may pass, loads again from the same result.
-    private func load(_ outcome: inout Outcome, _ tally: RequestTally) async throws {
-        let sent = SentAttempts()
+    private func load(_ outcome: inout Outcome, _ sent: SentAttempts, _ tally: RequestTally) async throws {
         var targets = fetch.targets.filter { !sinks[$0.sink].isDetached }
         let wanted = Set(targets.map(\.sink))
         var reloads = 0
@@ -192,7 +192,8 @@ struct WindowRun {
                 accounts: part.accounts,
                 fingerprint: spec.fingerprint,
                 startedAt: resources.now(),
-                runID: resources.runID
+                runID: resources.runID,
+                rowLimit: spec.rowLimit
             )
             try await Self.record(attempt, in: ledgers)
             sent.append(attempt)
@@ -446,10 +447,12 @@ struct WindowRun {
         )
     }
 
-    /// Leaves a note that the window failed for good in every sink that lacks it, for `--only-failed`; a lost note costs
-    /// only that.
-    private func noteFailure(_ failure: Failure, _ outcome: Outcome) async {
+    /// Leaves a note that the window failed for good in every sink that lacks it, for `--only-failed`; and where its
+    /// rows were refused, a note at each of its queries: the next run is to ask anew, not to be given the same rows.
+    private func noteFailure(_ failure: Failure, _ outcome: Outcome, _ queries: [Attempt]) async {
         guard failure.kind != .locked else { return }
+        var notes = outcome.failures.contains { $0.kind == .refused } ? queries : []
+        for index in notes.indices { notes[index].failure = failure.message }
         let attempt = Attempt(
             window: fetch.window,
             scheduleID: "failed-\(resources.runID)",
@@ -461,7 +464,7 @@ struct WindowRun {
             failure: failure.message
         )
         for target in fetch.targets where !outcome.committed.contains(target.sink) {
-            try? await sinks[target.sink].run.record(attempt)
+            for note in notes + [attempt] { try? await sinks[target.sink].run.record(note) }
         }
     }
 }

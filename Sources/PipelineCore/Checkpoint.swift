@@ -211,7 +211,9 @@ public struct Attempt: Hashable, Sendable, Codable {
     public var startedAt: Timestamp
     /// The run that sent it.
     public var runID: String
-    /// Why the window failed for good, where it did; never holds a key or a value.
+    /// The most rows it asks for, a result this long being cut; nil where that is not known.
+    public var rowLimit: Int?
+    /// Why the window failed for good, where it did, and the query's result is of no use; never holds a key or a value.
     public var failure: String?
 
     /// An attempt about to be sent.
@@ -223,6 +225,7 @@ public struct Attempt: Hashable, Sendable, Codable {
         fingerprint: String,
         startedAt: Timestamp,
         runID: String,
+        rowLimit: Int? = nil,
         failure: String? = nil
     ) {
         self.window = window
@@ -232,6 +235,7 @@ public struct Attempt: Hashable, Sendable, Codable {
         self.fingerprint = fingerprint
         self.startedAt = startedAt
         self.runID = runID
+        self.rowLimit = rowLimit
         self.failure = failure
     }
 
@@ -244,6 +248,7 @@ public struct Attempt: Hashable, Sendable, Codable {
         case fingerprint
         case startedAt = "started_at"
         case runID = "run_id"
+        case rowLimit = "row_limit"
         case failure
     }
 }

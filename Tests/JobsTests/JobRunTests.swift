@@ -425,6 +425,21 @@ struct JobRunTests {
 
     // MARK: Sharing
 
+    @Test("A query that a killed run sent with another row limit is not taken over: its result may be cut")
+    func otherLimit() async throws {
+        try await withRunWorld({ $0.queryTime = .seconds(60) }) { world in
+            let run = try world.jobRun(world.yaml("window: {size: all}", api: "row_limit: 50"))
+            let task = Task { await run.run() }
+            while world.phases.filter({ $0 == .poll }).count < 2, !Task.isCancelled { await Task.yield() }
+            task.cancel()
+            _ = await task.value
+            world.sandbox.clearRequests()
+            #expect(try await world.run(world.yaml("window: {size: all}")).exitCode == 0)
+            #expect(world.phases.filter { $0 == .submit }.count == 1)
+            expectSame(world.store().rows(of: RunWorld.export), try await world.expected())
+        }
+    }
+
     @Test("Exports that list the same destinations the other way round do not wait for each other")
     func crossed() async throws {
         try await withRunWorld { world in

@@ -101,6 +101,31 @@ struct WindowRunTests {
         }
     }
 
+    @Test(
+        "What was refused is asked for anew by the next run, which may find it corrected",
+        arguments: ["on_empty: fail", "expect: {rows: '>= 1'}"]
+    )
+    func corrected(rule: String) async throws {
+        try await withRunWorld({ $0.rowsPerDay = 0 }) { world in
+            #expect(try await world.run(world.yaml(rule)).exitCode == 8)
+            world.sandbox.update { $0.rowsPerDay = 10 }
+            world.sandbox.clearRequests()
+            #expect(try await world.run(world.yaml(rule)).exitCode == 0)
+            #expect(world.phases.filter { $0 == .submit }.count == 3)
+            expectSame(world.store().rows(of: RunWorld.export), try await world.expected())
+        }
+    }
+
+    @Test("A result at the row limit that cannot be cut is whole once the limit is raised")
+    func raisedLimit() async throws {
+        try await withRunWorld { world in
+            let one = "window: {size: day}"
+            #expect(try await world.run(world.yaml(one, api: "row_limit: 10")).exitCode == 8)
+            #expect(try await world.run(world.yaml(one)).exitCode == 0)
+            expectSame(world.store().rows(of: RunWorld.export), try await world.expected())
+        }
+    }
+
     @Test("A result at the row limit is fetched in parts and commits as one window")
     func parts() async throws {
         try await withRunWorld { world in
