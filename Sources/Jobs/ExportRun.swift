@@ -115,6 +115,7 @@ struct ExportRun {
         let attempts = Dictionary(grouping: states.flatMap(\.ledger.attempts), by: \.window.id)
         let frozen = states.flatMap(\.ledger.checkpoints.values).max { $0.fetchedAt < $1.fetchedAt }?.schema
         let results = await load(plan.fetches, sinks, attempts, frozen, &outcome)
+        judgeReplacements(results, plan, zip(sinks, states), &outcome)
         conclude(results, plan, sinks, &outcome)
         if results.contains(where: \.stopsExport) {
             noteUnfit(
@@ -235,6 +236,38 @@ struct ExportRun {
         )
     }
 
+    /// Judges what is to replace all rows of the export under another grid, whose windows have no rows of their own to
+    /// be compared with: it must not lose more of the whole than a window may lose of itself.
+    private func judgeReplacements(
+        _ results: [WindowRun.Outcome],
+        _ plan: Plan,
+        _ sinks: some Sequence<(LeasedSink, SinkState)>,
+        _ outcome: inout Outcome
+    ) {
+        for (index, (sink, state)) in sinks.enumerated() where !sink.isDetached {
+            let held = state.ledger.checkpoints.values
+            guard let runPlan = plan.runs[index], runPlan.replacesAll,
+                held.contains(where: { $0.layout != runPlan.layout }),
+                held.allSatisfy({ $0.covers.map { runPlan.range?.contains($0) ?? false } ?? true })
+            else { continue }
+            let loaded = results.filter { $0.committed.contains(index) }.map(\.summary)
+            let staged = runPlan.windows.compactMap { window in
+                loaded.contains { $0.id == window.id } ? nil : state.ledger.staged?.checkpoints[window.id]
+            }
+            guard loaded.count + staged.count == runPlan.windows.count else { continue }
+            do {
+                outcome.summary.warnings += try spec.rules.judge(
+                    loaded: loaded.reduce(0) { $0 + $1.rows } + staged.reduce(0) { $0 + $1.counts.loaded },
+                    replacing: held.reduce(0) { $0 + $1.counts.loaded },
+                    allowShrink: options.allowShrink
+                )
+            } catch {
+                outcome.note(error)
+                sink.detach()
+            }
+        }
+    }
+
     /// Sums up, and tells each sink whether it has every window.
     private func conclude(
         _ results: [WindowRun.Outcome],
@@ -296,11 +329,11 @@ extension Attempt {
 }
 
 extension SkipReason {
-    /// Whether the destination holds the window, or an unfinished run of it.
+    /// Whether the destination shows the window.
     fileprivate var isHeld: Bool {
         switch self {
-        case .settled, .acceptedStale, .appendLoaded, .staged: true
-        case .appendWaits: false
+        case .settled, .acceptedStale, .appendLoaded: true
+        case .appendWaits, .staged: false
         }
     }
 }

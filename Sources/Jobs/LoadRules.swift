@@ -36,12 +36,11 @@ package struct LoadRules: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - loaded: Rows about to be committed.
-    ///   - previous: The checkpoint they replace; nil for a first load.
+    ///   - before: Rows they replace.
     ///   - allowShrink: Whether the user accepts fewer or no rows in this run.
     /// - Returns: What a person should know although the load goes on.
     /// - Throws: `Refusal` where the old rows must stay.
-    func judge(loaded: Int, replacing previous: Checkpoint?, allowShrink: Bool) throws(Refusal) -> [String] {
-        let before = previous?.counts.loaded ?? 0
+    func judge(loaded: Int, replacing before: Int, allowShrink: Bool) throws(Refusal) -> [String] {
         guard !allowShrink else { return [] }
         if loaded == 0 {
             let reaction = onEmpty ?? (before > 0 ? .fail : .allow)
@@ -94,5 +93,23 @@ package struct LoadRules: Hashable, Sendable {
             "the columns changed (\(text.isEmpty ? "their order" : text)) although the export did not; the old data stay:"
                 + " allow it with on_schema_change: evolve"
         )
+    }
+}
+
+extension WindowFetch {
+    /// The rows that a load into `target` takes the place of: none where they are of days that are not fetched, because
+    /// a range moved on.
+    func rowsReplaced(in target: Target) -> Int {
+        guard let previous = target.previous else { return 0 }
+        if let covers = previous.covers, let days, !days.contains(covers) { return 0 }
+        return previous.counts.loaded
+    }
+
+    /// A word on accounts whose rows go with a load into `target`, because they are not asked for any more.
+    func accountsLost(from target: Target) -> String? {
+        let lost = target.previous?.accounts.filter { !accounts.contains($0) } ?? []
+        guard !lost.isEmpty, target.previous?.counts.loaded != 0 else { return nil }
+        let more = lost.count > 5 ? " and \(lost.count - 5) more" : ""
+        return "account \(lost.prefix(5).joined(separator: ", "))\(more) is no longer asked for: its rows went"
     }
 }

@@ -100,7 +100,7 @@ extension SinkRules {
             }
         }
         let role: Role = isWhole ? .whole : sink.mode == .append ? .appends : other == nil ? .windows : .replacesAll
-        if let option = optionRefused(by: role, input.options) {
+        if let option = optionRefused(by: role, mode: sink.mode, input.options) {
             throw .partOfWhole(input.export, destination: sink.destination, option: option)
         }
         if role == .appends, input.range == nil {
@@ -116,10 +116,13 @@ extension SinkRules {
     }
 
     /// The option that asks for a part where only all windows make sense; nil where there is none.
-    private static func optionRefused(by role: Role, _ options: PlanOptions) -> String? {
+    private static func optionRefused(by role: Role, mode: LoadMode, _ options: PlanOptions) -> String? {
         switch role {
         case .windows, .appends: return nil
-        case .whole: return options.shard.map { "--shard \($0)" }
+        case .whole:
+            if let shard = options.shard { return "--shard \(shard)" }
+            // A file is made for the days chosen; a table would lose all others.
+            return mode == .replace && options.chosen != nil ? "--start-date/--end-date" : nil
         case .replacesAll:
             if let shard = options.shard { return "--shard \(shard)" }
             if options.chosen != nil { return "--start-date/--end-date" }
@@ -151,7 +154,9 @@ extension SinkRules {
     private func reasonToLoad(_ held: Checkpoint, _ wanted: WantedWindow) -> FetchReason? {
         if options.reload == .all { return .reload }
         if options.reload == .stale, isStale(held) { return .stale }
-        if ledger.reload.contains(held.window.id) { return .reloadResumed }
+        // Who wants to keep what is there has given up the reload that was to replace it.
+        let isKept = options.acceptStale && isStale(held)
+        if ledger.reload.contains(held.window.id), !isKept { return .reloadResumed }
         if let days = wanted.days, !(held.covers?.contains(days) ?? false) {
             return .rangeGrew(covered: held.covers, wanted: days)
         }
@@ -246,7 +251,7 @@ extension SinkRules {
             }
             // Another shard may commit, and so settle, its own windows at this very moment.
             let left = ledger.reload.filter { options.shard?.contains($0) ?? true }
-            return left.union(asked).sorted()
+            return left.union(asked).subtracting(accepted).sorted()
         }
     }
 

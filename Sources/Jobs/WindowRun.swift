@@ -361,10 +361,11 @@ struct WindowRun {
         for target in targets {
             for text in try spec.rules.judge(
                 loaded: pumped.loaded,
-                replacing: target.previous,
+                replacing: fetch.rowsReplaced(in: target),
                 allowShrink: options.allowShrink
             )
             where !warnings.contains(text) { warnings.append(text) }
+            if let lost = fetch.accountsLost(from: target), !warnings.contains(lost) { warnings.append(lost) }
         }
         return warnings
     }

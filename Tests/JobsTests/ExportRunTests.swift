@@ -314,6 +314,59 @@ struct ExportRunTests {
         }
     }
 
+    @Test("Another window size must not lose most rows of the whole unseen either", arguments: [0, 4])
+    func layoutShrunk(rowsPerDay: Int) async throws {
+        try await withRunWorld { world in
+            _ = try await world.run(world.yaml())
+            world.sandbox.update { $0.rowsPerDay = rowsPerDay }
+            let changed = world.yaml("window: {size: day}")
+            let refused = try await world.run(changed) { $0.plan.reload = .all }
+            #expect(refused.exitCode == 8 && refused.allFailures.map(\.kind) == [.refused])
+            #expect(refused.texts.first?.contains("where 210 were loaded before") == true, "\(refused.texts)")
+            #expect(world.store().rows(of: RunWorld.export).count == 210)
+            let allowed = try await world.run(changed) {
+                $0.plan.reload = .all
+                $0.allowShrink = true
+            }
+            #expect(allowed.exitCode == 0)
+            #expect(world.store().rows(of: RunWorld.export).count == 21 * rowsPerDay)
+        }
+    }
+
+    @Test("Who keeps stale rows has given up the reload that was to replace them")
+    func keptAfterAll() async throws {
+        try await withRunWorld { world in
+            _ = try await world.run(world.yaml())
+            let changed = world.yaml(
+                query: RunWorld.query.replacing("Impressions, Cost", with: "Impressions, Clicks")
+            )
+            world.sandbox.chooseFaults { _ in .status(400) }
+            #expect(try await world.run(changed) { $0.plan.reload = .stale }.exitCode == 5)
+            world.sandbox.chooseFaults(nil)
+            world.sandbox.clearRequests()
+            for _ in 0..<2 {
+                #expect(try await world.run(changed) { $0.plan.acceptStale = true }.exitCode == 0)
+                #expect(world.phases.filter { $0 == .submit }.isEmpty)
+            }
+            expectSame(world.store().rows(of: RunWorld.export), try await world.expected())
+        }
+    }
+
+    @Test("One place by two names is a mistake, in one export and in two")
+    func samePlace() async throws {
+        try await withRunWorld { world in
+            let twice = try await world.run(world.yaml(into: ["a", "a"]))
+            #expect(twice.exitCode == 2 && twice.texts.first?.contains("two entries of `into`") == true)
+            let yaml =
+                world.yaml(into: ["b: {scope: run}"]) + "\n" + world.export(name: "two", into: ["b: {scope: run}"])
+            let both = try await world.run(yaml) { $0.waits = true }
+            #expect(both.exitCode == 4)
+            #expect(both.allFailures.map(\.kind) == [.usage])
+            #expect(both.texts.first?.contains("is the file of the export") == true, "\(both.texts)")
+            #expect(both.exports.map(\.done).sorted() == [0, 3])
+        }
+    }
+
     @Test("A window grows with the days wanted, and is fetched again only while it is not settled")
     func growing() async throws {
         try await withRunWorld { world in

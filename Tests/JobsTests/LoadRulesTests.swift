@@ -37,8 +37,7 @@ struct LoadRulesTests {
 
     private func judge(_ rules: LoadRules, _ loaded: Int, _ before: Int?, allowShrink: Bool = false) -> Verdict {
         do {
-            let previous = before.map { Self.held($0) }
-            return try rules.judge(loaded: loaded, replacing: previous, allowShrink: allowShrink).isEmpty
+            return try rules.judge(loaded: loaded, replacing: before ?? 0, allowShrink: allowShrink).isEmpty
                 ? .fine : .warned
         } catch {
             return .refused
@@ -75,10 +74,50 @@ struct LoadRulesTests {
         #expect(judge(LoadRules(shrinkLimit: limit), loaded, before, allowShrink: true) == .fine)
     }
 
+    /// The days of January 2024 from the first to the last of these numbers.
+    private static func range(_ days: ClosedRange<Int>) throws -> DateRange {
+        let first = try #require(Day("2024-01-01"))
+        return try #require(DateRange(first.advanced(by: days.lowerBound - 1), first.advanced(by: days.upperBound - 1)))
+    }
+
+    private static func fetch(_ days: ClosedRange<Int>?, replacing previous: Checkpoint) throws -> WindowFetch {
+        WindowFetch(
+            window: Self.window,
+            days: try days.map(Self.range),
+            accounts: ["A"],
+            targets: [WindowFetch.Target(sink: 0, reason: .whole, previous: previous)],
+            fresh: true,
+            attach: nil
+        )
+    }
+
+    @Test(
+        "Rows are compared with those of the same days, or fewer",
+        arguments: [
+            (1...7, 1...7, 40), (1...7, 3...4, 40), (6...7, 1...7, 0), (nil, nil, 40),
+        ] as [(ClosedRange<Int>?, ClosedRange<Int>?, Int)]
+    )
+    func replaced(days: ClosedRange<Int>?, covers: ClosedRange<Int>?, rows: Int) throws {
+        var held = Self.held(40)
+        held.covers = try covers.map(Self.range)
+        let fetch = try Self.fetch(days, replacing: held)
+        #expect(fetch.rowsReplaced(in: fetch.targets[0]) == rows)
+    }
+
+    @Test("Accounts that are not asked for any more are named when their rows go")
+    func lostAccounts() throws {
+        var held = Self.held(40)
+        held.accounts = ["B", "A", "C"]
+        var fetch = try Self.fetch(nil, replacing: held)
+        #expect(fetch.accountsLost(from: fetch.targets[0]) == "account B, C is no longer asked for: its rows went")
+        fetch.accounts = ["C", "A", "B"]
+        #expect(fetch.accountsLost(from: fetch.targets[0]) == nil)
+    }
+
     @Test("A refusal says what came, what stays and what to do")
     func texts() {
         let empty = #expect(throws: Refusal.self) {
-            try LoadRules().judge(loaded: 0, replacing: Self.held(12), allowShrink: false)
+            try LoadRules().judge(loaded: 0, replacing: 12, allowShrink: false)
         }
         #expect(
             empty?.description
@@ -88,7 +127,7 @@ struct LoadRulesTests {
         let shrunk = #expect(throws: Refusal.self) {
             try LoadRules(shrinkLimit: Percentage("25%")).judge(
                 loaded: 7,
-                replacing: Self.held(400),
+                replacing: 400,
                 allowShrink: false
             )
         }

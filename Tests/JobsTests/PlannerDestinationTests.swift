@@ -211,6 +211,17 @@ private let week2 = "2024-01-08..2024-01-14"
         #expect(try changed.lines() == ["fetch \(week1) reload fresh"])
     }
 
+    @Test("Days can be chosen for a file, and not for a table that mode replace would empty of all others")
+    func replaceChosen() throws {
+        var question = Question()
+        question.options.chosen = try days(week1)
+        question.sinks = [sink(Ledger(), mode: .replace)]
+        let error = #expect(throws: PlanError.self) { try question.plan() }
+        #expect(error?.description.contains("--start-date/--end-date does not go with") == true)
+        question.sinks = [sink(Ledger(), scope: .run)]
+        #expect(try question.lines() == ["fetch \(week1) whole"])
+    }
+
     @Test(
         "A changed size, per_account, mode or key stops the export and says what changed",
         arguments: [

@@ -95,7 +95,8 @@ struct PlannerOracle {
         }
         guard let held, let covers = held.checkpoint.covers else { return true }
         let accounts = place.account.map { [$0] } ?? world.accounts
-        return options.reload == .all || sink.reload.contains(place.id)
+        let isResumed = sink.reload.contains(place.id) && (!options.acceptStale || isFixed(sink, held))
+        return options.reload == .all || isResumed
             || !days.allSatisfy { covers.contains(Day(number: $0)) }
             || !accounts.allSatisfy(held.checkpoint.accounts.contains)
             || held.rows.isEmpty || !held.checkpoint.settled
@@ -113,7 +114,8 @@ struct PlannerOracle {
         var stops: Set<Stop> = []
         if options.reload != .none, world.sinks.allSatisfy({ $0.mode == .append }) { stops.insert(.appendReload) }
         for sink in world.sinks {
-            if sink.isWhole, options.shard != nil { stops.insert(.partOfWhole) }
+            let isTable = sink.isWhole && sink.mode == .replace
+            if sink.isWhole, options.shard != nil || isTable && options.chosen != nil { stops.insert(.partOfWhole) }
             if replacesAll(sink) {
                 if options.shard != nil || options.chosen != nil || options.onlyFailed { stops.insert(.partOfWhole) }
                 continue
