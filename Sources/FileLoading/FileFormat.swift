@@ -7,6 +7,10 @@ public protocol FileFormat: Sendable {
     /// The sink's kind, which is also the extension of file names: `csv`.
     var name: String { get }
 
+    /// The options that decide how rows look, as text: rows of formats with the same name and dialect may stand in one
+    /// file. Empty for formats without options.
+    var dialect: String { get }
+
     /// Ties the format to the columns of a window.
     ///
     /// - Parameter schema: The columns that land.

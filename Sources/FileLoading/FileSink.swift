@@ -34,8 +34,10 @@ extension FileSink {
     public func ledger(of export: ExportID) async throws(SinkError) -> Ledger {
         let queue = DiskQueue()
         return switch files.location {
-        case .folder(let folder): try await queue.run { () throws(SinkError) in try folder.ledger(of: export) }
-        case .file(let file): try await queue.run { () throws(SinkError) in try file.ledger(of: export) }
+        case .folder(let folder):
+            try await queue.run { () throws(SinkError) in try folder.ledger(of: export, in: files.form) }
+        case .file(let file):
+            try await queue.run { () throws(SinkError) in try file.ledger(of: export, in: files.form) }
         case .stream: Ledger()
         }
     }

@@ -9,6 +9,17 @@ final class Descriptor: Sendable {
     init(_ raw: Int32) { self.raw = raw }
 
     deinit { close(raw) }
+
+    /// Whether it can be written without waiting, at the latest after this time; also where writing fails.
+    func takesBytes(within time: Duration) -> Bool {
+        var wanted = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
+        return unsafe poll(&wanted, 1, Int32(time / .milliseconds(1))) > 0
+    }
+
+    var isRegularFile: Bool {
+        var status = stat()
+        return unsafe fstat(raw, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
 }
 
 /// Which file a path leads to, whatever is renamed meanwhile.
@@ -49,6 +60,18 @@ enum FileSystem {
 
     static func permissions(_ path: String) throws(SinkError) -> mode_t? { try status(path).map { $0.st_mode & 0o777 } }
 
+    /// Gives an open file these permissions, unless it has them.
+    static func setPermissions(_ mode: mode_t, of file: Descriptor, _ path: String) throws(SinkError) {
+        var present = stat()
+        guard unsafe fstat(file.raw, &present) == 0 else { throw FileFailure.last("look at", path).error }
+        // A file system that has no permissions of its own refuses what changes them.
+        guard present.st_mode & 0o777 != mode else { return }
+        guard fchmod(file.raw, mode) == 0 else { throw FileFailure.last("set the permissions of", path).error }
+    }
+
+    /// Whether something else is mounted over the path, so that no file can take its place.
+    static func isMountPoint(_ path: String) -> Bool { unsafe sluice_is_mount_point(path) != 0 }
+
     static func identity(_ path: String) throws(SinkError) -> FileIdentity? {
         try status(path).map { FileIdentity(device: $0.st_dev, number: $0.st_ino) }
     }
@@ -61,7 +84,8 @@ enum FileSystem {
 
     /// The folder a path stands in.
     static func parent(_ path: String) -> String {
-        guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return "/" }
+        // A character may be more than the slash: an accent that follows it.
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash != path.startIndex else { return "/" }
         return String(path[..<slash])
     }
 
@@ -114,8 +138,25 @@ enum FileSystem {
         throw FileFailure(action: "create the folder", path: path, number: ENOTDIR).error
     }
 
+    /// Makes one folder where nothing is, in a folder that is there.
+    static func makeNewFolder(_ path: String) throws(SinkError) {
+        guard unsafe mkdir(path, 0o777) == 0 else { throw FileFailure.last("create the folder", path).error }
+    }
+
     static func rename(_ from: String, to: String) throws(SinkError) {
         guard unsafe Glibc.rename(from, to) == 0 else { throw FileFailure.last("rename \(from) to", to).error }
+    }
+
+    /// Gives a file a name that nothing has; false where something has it, and then nothing changes.
+    static func rename(_ from: String, toNew to: String) throws(SinkError) -> Bool {
+        // A second name is given in one step by every file system that knows hard links.
+        if unsafe sluice_rename_new(from, to) == 0 { return true }
+        if [EINVAL, ENOSYS, EOPNOTSUPP].contains(errno), unsafe link(from, to) == 0 {
+            try removeFile(from)
+            return true
+        }
+        guard errno == EEXIST else { throw FileFailure.last("rename \(from) to", to).error }
+        return false
     }
 
     /// Exchanges what two paths lead to in one step; false where the file system cannot.
@@ -228,8 +269,8 @@ enum FileSystem {
         try sync(folder: parent(path))
     }
 
-    /// The path without links, `.` and `..`, as far as it exists.
-    static func canonical(_ path: String) -> String {
+    /// The path without links, `.` and `..`, as far as it exists; also of links to what does not exist yet.
+    static func canonical(_ path: String, links: Int = 40) -> String {
         if let real = unsafe realpath(path, nil) {
             defer { unsafe free(real) }
             return unsafe String(cString: real)
@@ -237,14 +278,24 @@ enum FileSystem {
         guard path.hasPrefix("/") else {
             guard let current = unsafe getcwd(nil, 0) else { return path }
             defer { unsafe free(current) }
-            return canonical(unsafe String(cString: current) + "/" + path)
+            return canonical(unsafe String(cString: current) + "/" + path, links: links)
         }
-        guard let last = path.split(separator: "/").last else { return "/" }
-        let around = canonical(parent(path.hasSuffix("/") ? String(path.dropLast()) : path))
+        guard let last = path.unicodeScalars.split(separator: "/").last.map(String.init) else { return "/" }
+        let around = canonical(parent(path.hasSuffix("/") ? String(path.dropLast()) : path), links: links)
         switch last {
         case ".": return around
         case "..": return parent(around)
-        default: return (around == "/" ? "" : around) + "/" + last
+        default:
+            let below = (around == "/" ? "" : around) + "/"
+            guard links > 0, let target = target(ofLink: below + last) else { return below + last }
+            return canonical(target.hasPrefix("/") ? target : below + target, links: links - 1)
         }
+    }
+
+    /// Where a symbolic link leads, as it is written; nil for anything else.
+    private static func target(ofLink path: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = unsafe readlink(path, &buffer, buffer.count)
+        return count > 0 ? String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
     }
 }

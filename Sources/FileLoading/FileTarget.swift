@@ -93,6 +93,9 @@ public struct FileTarget: Sendable {
     /// The name of a window's rows before they are joined.
     var fragmentName: String { "part-0.\(format.name)" + (compression == .none ? "" : ".deflate") }
 
+    /// What rows must have in common to stand in one file or folder.
+    var form: String { "\(format.name) \(compression == .none ? "plain" : "gzip") \(format.dialect)" }
+
     func encoder(for schema: Schema) throws(SinkError) -> BlockEncoder {
         BlockEncoder(renderer: try format.renderer(for: schema), tools: tools)
     }

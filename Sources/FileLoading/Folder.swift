@@ -14,9 +14,9 @@ struct Folder: Sendable {
 
     // MARK: What is there
 
-    func ledger(of export: ExportID) throws(SinkError) -> Ledger {
+    func ledger(of export: ExportID, in form: String) throws(SinkError) -> Ledger {
         let windows = try self.windows(of: export)
-        var ledger = Ledger(reload: try workspace.reload(), staged: try workspace.staged(of: export))
+        var ledger = Ledger(reload: try workspace.reload(), staged: try workspace.staged(of: export, in: form))
         for window in windows {
             let checkpoint = window.note.checkpoint
             ledger.checkpoints[checkpoint.window.id] = checkpoint
@@ -56,7 +56,7 @@ struct Folder: Sendable {
 
     // MARK: A run
 
-    /// Completes what a killed run had decided, and removes what it left.
+    /// Completes what a killed run had decided, removes what it left, and makes the folder the run writes in.
     func recover(_ lease: Lease) throws(SinkError) {
         try lease.alone { () throws(SinkError) in
             for name in try workspace.scratchNames where name == lease.slot.name || !lease.isHeld(slotNamed: name) {
@@ -72,9 +72,10 @@ struct Folder: Sendable {
             if let journal = try JSONFile.read(SwapJournal.self, from: replaceJournalPath) { try complete(journal) }
             if lease.slot == .whole { try workspace.removeLeavings(lease) }
         }
+        try FileSystem.makeFolders(workspace.scratchPath(lease))
     }
 
-    func begin(_ plan: RunPlan, of export: ExportID, _ lease: Lease) throws(SinkError) {
+    func begin(_ plan: RunPlan, of export: ExportID, in form: String, _ lease: Lease) throws(SinkError) {
         try lease.verify()
         guard !plan.replacesAll || lease.slot == .whole else {
             throw SinkError(
@@ -85,7 +86,7 @@ struct Folder: Sendable {
         try accept(plan, of: export)
         try workspace.addReload(plan.reload)
         if plan.replacesAll {
-            try workspace.beginStaging(plan, of: export)
+            try workspace.beginStaging(plan, of: export, in: form)
         } else if lease.slot == .whole {
             try workspace.dropStaged()
         }
@@ -167,7 +168,7 @@ struct Folder: Sendable {
     /// Rebuilds the manifest and leaves no more behind than a later run can use.
     func end(_ export: ExportID, _ lease: Lease) throws(SinkError) {
         try lease.verify()
-        try FileSystem.removeTree(workspace.path + "/" + lease.slot.name)
+        try FileSystem.removeTree(workspace.scratchPath(lease))
         let rebuilt = Result { () throws(SinkError) in
             try lease.alone { () throws(SinkError) in try rebuildManifest(of: export) }
         }

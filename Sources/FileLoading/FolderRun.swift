@@ -23,7 +23,7 @@ final class FolderRun: SinkRun {
         self.queue = queue
     }
 
-    private var scratch: String { folder.workspace.path + "/" + lease.slot.name }
+    private var scratch: String { folder.workspace.scratchPath(lease) }
 
     static func withRun(
         _ folder: Folder,
@@ -59,12 +59,14 @@ final class FolderRun: SinkRun {
     }
 
     func ledger() async throws(SinkError) -> Ledger {
-        try await queue.run { () throws(SinkError) in try self.folder.ledger(of: self.request.export) }
+        try await queue.run { () throws(SinkError) in
+            try self.folder.ledger(of: self.request.export, in: self.files.form)
+        }
     }
 
     func begin(_ plan: RunPlan) async throws(SinkError) {
         try await queue.run { () throws(SinkError) in
-            try self.folder.begin(plan, of: self.request.export, self.lease)
+            try self.folder.begin(plan, of: self.request.export, in: self.files.form, self.lease)
         }
         progress.withLock { $0.plan = plan }
     }
@@ -82,7 +84,7 @@ final class FolderRun: SinkRun {
             return (progress.loads, progress.plan?.replacesAll ?? false)
         }
         let session = PartSession(
-            folder: "\(scratch)/load-\(number)",
+            folder: folder.workspace.loadPath(number, of: request.runID, lease),
             fileName: files.partName,
             framing: .file,
             encoder: try files.encoder(for: load.schema),

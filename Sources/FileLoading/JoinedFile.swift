@@ -53,10 +53,12 @@ actor JoinedFile {
     }
 
     /// Drops the head start: all is joined at the end.
-    func giveUp() {
-        isGivenUp = true
-        waiting = [:]
-        discard()
+    ///
+    /// - Returns: Whether it took any room.
+    @discardableResult func giveUp() -> Bool {
+        defer { discard() }
+        (isGivenUp, waiting) = (true, [:])
+        return file != nil
     }
 
     /// Joins those of `windows` that are not joined yet, and brings the file to the device.
@@ -72,8 +74,8 @@ actor JoinedFile {
         for window in windows[entries.count...] { try append(window) }
         FaultPoint.pass("file.join.middle")
         if files.compression != .none { try file?.write(member.trailer) }
+        if let mode, let file = file?.file { try FileSystem.setPermissions(mode, of: file, path) }
         try file?.sync()
-        if let mode, let raw = file?.file.raw { fchmod(raw, mode) }
     }
 
     private func append(_ window: WindowFolders.Entry) throws {

@@ -73,7 +73,9 @@ extension OutputFile {
             var copied = 0
             if copiesInKernel {
                 copied = sluice_copy_range(source.raw, file.raw, min(left, 64 << 20))
-                if copied < 0, [EXDEV, EINVAL, ENOSYS, EOPNOTSUPP].contains(errno) {
+                if copied < 0, errno == EINTR { continue }
+                // EPERM: a container's filter of system calls, which knows nothing of this one.
+                if copied < 0, [EXDEV, EINVAL, ENOSYS, EOPNOTSUPP, EPERM].contains(errno) {
                     copiesInKernel = false
                     continue
                 }

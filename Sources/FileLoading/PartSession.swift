@@ -14,7 +14,7 @@ actor PartSession: LoadSession {
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     nonisolated let encoder: BlockEncoder
-    /// The folder, which the session makes and, unless it is published, removes.
+    /// The folder, which the session makes and, unless it is published, removes; no other run has its name.
     nonisolated let folder: String
     private let name: String
     private let framing: Framing
@@ -35,8 +35,8 @@ actor PartSession: LoadSession {
     private var isGzip: Bool { encoder.tools.compression != .none }
 
     func start() throws(SinkError) {
-        try FileSystem.removeTree(folder)
-        try FileSystem.makeFolders(folder)
+        // The folder around it was made under the lease. Where that is gone, so is the lease, and nothing is made anew.
+        try FileSystem.makeNewFolder(folder)
         file = try OutputFile(creating: folder + "/" + name, digesting: framing == .file)
         guard framing == .file else { return }
         if isGzip { try file?.write(GzipMember.header) }

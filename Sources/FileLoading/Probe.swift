@@ -37,6 +37,7 @@ extension Folder {
 
 extension SingleFile {
     func check() throws(SinkError) -> [String] {
+        try requirePlace(keeping: false)
         _ = try Probe.run(in: FileSystem.parent(path))
         return []
     }

@@ -45,11 +45,12 @@ final class SingleFileRun: SinkRun {
             )
         }
         let queue = DiskQueue()
+        try await queue.run { () throws(SinkError) in try file.requirePlace(keeping: request.keepsExisting) }
         let lease = try await Lease.acquire(in: file.workspace.path, of: file.path, request, on: queue)
         defer { lease.release() }
         let run = SingleFileRun(file, files, request, lease, queue)
         do {
-            try await queue.run { () throws(SinkError) in try file.workspace.removeLeavings(lease) }
+            try await queue.run { () throws(SinkError) in try file.prepare(lease) }
             let isComplete = try await body(run)
             try Task.checkCancellation()
             if isComplete { try await run.finish() }
@@ -66,7 +67,9 @@ final class SingleFileRun: SinkRun {
     }
 
     func ledger() async throws(SinkError) -> Ledger {
-        try await queue.run { () throws(SinkError) in try self.file.ledger(of: self.request.export) }
+        try await queue.run { () throws(SinkError) in
+            try self.file.ledger(of: self.request.export, in: self.files.form)
+        }
     }
 
     /// Joins the windows and makes them visible.
@@ -76,12 +79,20 @@ final class SingleFileRun: SinkRun {
             (try self.file.windows(of: plan), try FileSystem.permissions(self.file.path))
         }
         try await joined.finish(windows, mode: mode)
-        try await queue.run { try self.file.replace(with: self.joined.path, windows, self.lease) }
+        try await queue.run {
+            try self.file.replace(
+                with: self.joined.path,
+                windows,
+                mode: mode,
+                keeping: self.request.keepsExisting,
+                self.lease
+            )
+        }
     }
 
     func begin(_ plan: RunPlan) async throws(SinkError) {
         let staged = try await queue.run { () throws(SinkError) in
-            try self.file.begin(plan, of: self.request.export, self.lease)
+            try self.file.begin(plan, of: self.request.export, in: self.files.form, self.lease)
             return try self.file.workspace.stagedWindows()
         }
         await joined.begin(plan.windows, staged: staged)
@@ -118,8 +129,12 @@ final class SingleFileRun: SinkRun {
             return note.checkpoint
         } catch {
             // Without this window there will be no whole: what is joined would only take room from the others.
-            await joined.giveUp()
-            throw error
+            guard await joined.giveUp(), var failure = error as? SinkError, failure.code == .destination else {
+                throw error
+            }
+            // The head start may have taken the very room that the window needed.
+            failure.isTransient = true
+            throw failure
         }
     }
 
@@ -135,6 +150,6 @@ final class SingleFileRun: SinkRun {
             return (progress.loads, ColumnAgreement.error(model, (load.window, load.schema), file.path))
         }
         if let disagreement { throw disagreement }
-        return "\(file.workspace.path)/\(lease.slot.name)/load-\(number)"
+        return file.workspace.loadPath(number, of: request.runID, lease)
     }
 }

@@ -14,8 +14,8 @@ struct Spool: Sendable {
 /// A run that writes windows to standard output, in the order of the plan, each when it is whole and those before it
 /// are written.
 ///
-/// Nothing can be taken back there: what a run that fails has written is a row of whole windows from the first on. The
-/// process ignores SIGPIPE from then on.
+/// Nothing can be taken back there: what a run that fails has written is a row of whole windows from the first on, but
+/// for the last where the run is stopped while it is written. The process ignores SIGPIPE from then on.
 final class StreamRun: SinkRun {
     private let files: FileTarget
     private let writer: StreamWriter
@@ -109,22 +109,28 @@ private actor StreamWriter {
     private static let name = FileTarget.standardOutput
     private let output: Descriptor
     private let files: FileTarget
+    private let pieceSize: Int
     private var order: [Window] = []
     private var written = 0
     private var waiting: [WindowID: Spool] = [:]
     private var model: (window: Window, schema: Schema)?
     private var member = GzipMember()
     private var hasBegun = false
+    /// Why nothing more can be written.
+    private var failure: SinkError?
 
     init(_ output: Int32, _ files: FileTarget) {
         self.output = Descriptor(dup(output))
         self.files = files
+        // What a pipe that can be written takes without letting the writer wait (pipe(7)); a file never does.
+        pieceSize = self.output.isRegularFile ? 256 << 10 : Int(PIPE_BUF)
     }
 
     func begin(_ plan: RunPlan) { order = plan.windows }
 
     /// Fails unless the window has the columns of those before it.
     func require(_ load: Load) throws(SinkError) {
+        if let failure { throw failure }
         guard let model else {
             model = (load.window, load.schema)
             return
@@ -136,6 +142,7 @@ private actor StreamWriter {
 
     /// Takes a window; writes it, and those that waited for it, if it is its turn.
     func deliver(_ spool: Spool, of window: Window) throws {
+        if let failure { throw failure }
         waiting[window.id] = spool
         while written < order.count, let next = waiting.removeValue(forKey: order[written].id) {
             try writeBeginning()
@@ -145,7 +152,7 @@ private actor StreamWriter {
         }
     }
 
-    func finish() throws(SinkError) {
+    func finish() throws {
         guard written == order.count else {
             throw SinkError(
                 .destination,
@@ -156,7 +163,7 @@ private actor StreamWriter {
         if files.compression != .none { try write(member.trailer) }
     }
 
-    private func writeBeginning() throws(SinkError) {
+    private func writeBeginning() throws {
         guard !hasBegun else { return }
         hasBegun = true
         if files.compression != .none { try write(GzipMember.header) }
@@ -170,7 +177,6 @@ private actor StreamWriter {
         let file = try FileSystem.open(spool.path, O_RDONLY, to: "read")
         var (buffer, left) = ([UInt8](), spool.count)
         while left > 0 {
-            try Task.checkCancellation()
             try FileSystem.read(min(left, 256 << 10), from: file, spool.path, into: &buffer)
             guard !buffer.isEmpty else { throw SinkError(.destination, "\(spool.path) was cut; run again") }
             try write(buffer)
@@ -179,7 +185,22 @@ private actor StreamWriter {
         try FileSystem.removeTree(spool.folder)
     }
 
-    private func write(_ bytes: [UInt8]) throws(SinkError) {
-        try FileSystem.write(bytes.span, to: output, Self.name)
+    /// Writes all of it as its reader takes it.
+    ///
+    /// - Throws: `SinkError`, then and from then on; `CancellationError` also while the reader takes nothing.
+    private func write(_ bytes: [UInt8]) throws {
+        var written = 0
+        while written < bytes.count {
+            try Task.checkCancellation()
+            guard output.takesBytes(within: .milliseconds(100)) else { continue }
+            let end = min(written + pieceSize, bytes.count)
+            do throws(SinkError) {
+                try FileSystem.write(bytes.span.extracting(written..<end), to: output, Self.name)
+            } catch {
+                failure = error
+                throw error
+            }
+            written = end
+        }
     }
 }

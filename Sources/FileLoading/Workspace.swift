@@ -18,6 +18,14 @@ struct Workspace: Sendable {
         }
     }
 
+    /// The folder in which a run writes what nobody looks at yet.
+    func scratchPath(_ lease: Lease) -> String { "\(path)/\(lease.slot.name)" }
+
+    /// The folder of a run's load; not even a run that lost its lease and does not know it yet has the same.
+    func loadPath(_ number: Int, of runID: String, _ lease: Lease) -> String {
+        "\(scratchPath(lease))/\(runID.percentEncoded)-\(number)"
+    }
+
     // MARK: Attempts
 
     func record(_ attempt: Attempt) throws(SinkError) {
@@ -81,17 +89,18 @@ struct Workspace: Sendable {
 
     // MARK: Windows that become visible together
 
-    /// The plan under which windows are staged, and the export they belong to.
+    /// The plan under which windows are staged, the export they belong to, and the form of their rows.
     struct StagedPlan: Codable, Sendable {
         var export: ExportID
         var plan: RunPlan
+        var form: String
     }
 
-    func stagedPlan() throws(SinkError) -> StagedPlan? { try JSONFile.read(StagedPlan.self, from: planPath) }
-
-    /// The unfinished run of `export` that staged windows; nil where there is none.
-    func staged(of export: ExportID) throws(SinkError) -> Ledger.Staged? {
-        guard let planned = try stagedPlan(), planned.export == export else { return nil }
+    /// The unfinished run of `export` that staged windows with rows in this form; nil where there is none.
+    func staged(of export: ExportID, in form: String) throws(SinkError) -> Ledger.Staged? {
+        guard let planned = try JSONFile.read(StagedPlan.self, from: planPath), planned.export == export,
+            planned.form == form
+        else { return nil }
         var checkpoints: [WindowID: Checkpoint] = [:]
         for entry in try stagedWindows() { checkpoints[entry.note.checkpoint.window.id] = entry.note.checkpoint }
         return Ledger.Staged(plan: planned.plan, checkpoints: checkpoints)
@@ -107,9 +116,9 @@ struct Workspace: Sendable {
     }
 
     /// Starts or goes on staging the windows of `plan`: keeps what a run of it can use, removes the rest.
-    func beginStaging(_ plan: RunPlan, of export: ExportID) throws(SinkError) {
-        var planned = StagedPlan(export: export, plan: plan)
-        if let staged = try staged(of: export) {
+    func beginStaging(_ plan: RunPlan, of export: ExportID, in form: String) throws(SinkError) {
+        var planned = StagedPlan(export: export, plan: plan, form: form)
+        if let staged = try staged(of: export, in: form) {
             let usable = staged.usable(by: plan)
             for entry in try WindowFolders.read(stagedPath) where usable[entry.note.checkpoint.window.id] == nil {
                 try FileSystem.removeTree("\(stagedPath)/\(entry.path)")
@@ -133,7 +142,11 @@ struct Workspace: Sendable {
         try settle(window.id)
     }
 
-    func dropStaged() throws(SinkError) { try FileSystem.removeTree(stagedPath) }
+    /// Removes the staged windows; from its first step on no run uses any of them.
+    func dropStaged() throws(SinkError) {
+        try FileSystem.removeFile(planPath)
+        try FileSystem.removeTree(stagedPath)
+    }
 
     // MARK: Beginning and end
 
@@ -146,6 +159,13 @@ struct Workspace: Sendable {
         for name in try FileSystem.names(in: path) where !kept.contains("\(path)/\(name)") {
             try FileSystem.removeTree("\(path)/\(name)")
         }
+    }
+
+    /// Lets nobody look into the folder who may not read a file with these permissions.
+    func hide(behind mode: mode_t) {
+        // Another user's folder stays as that user made it.
+        guard let present = try? FileSystem.permissions(path) else { return }
+        _ = unsafe chmod(path, present & (0o700 | mode & 0o066 | (mode & 0o044) >> 2))
     }
 
     /// Removes the folder unless another run shares it or it holds something a later run can use.

@@ -38,6 +38,7 @@ struct ExportRun {
         var outcome = Outcome(summary: ExportSummary(name: spec.name, destinations: ordered.map(\.destination)))
         var leased: [LeasedSink] = []
         do {
+            try claimPlaces(ordered)
             try await lease(ordered[...], &leased, &outcome)
         } catch {
             outcome.note(error)
@@ -46,6 +47,24 @@ struct ExportRun {
         outcome.summary.seconds = resources.now().seconds(since: started)
         resources.report(.exportEnded(export: outcome.summary))
         return outcome
+    }
+
+    /// Fails where two destinations are one place by different names, and would replace each other's rows.
+    private func claimPlaces(_ sinks: [any Sink]) throws(SinkError) {
+        for (first, second) in zip(sinks, sinks.dropFirst()) where first.destination == second.destination {
+            throw SinkError(
+                .configuration,
+                "\(spec.name): two entries of `into` are the same place, \(first.destination); keep one of them"
+            )
+        }
+        // A table takes several exports, and a folder tells whose it is; a file is the last one's.
+        for sink in sinks where sink.scope == .run && sink.mode != .replace {
+            guard let other = resources.places.claim(sink.destination, for: spec.name) else { continue }
+            throw SinkError(
+                .configuration,
+                "\(spec.name): \(sink.destination) is the file of the export \(other); give each export its own"
+            )
+        }
     }
 
     // MARK: Leases
@@ -65,7 +84,8 @@ struct ExportRun {
             export: spec.id,
             runID: resources.runID,
             shard: options.plan.shard,
-            waits: options.waits
+            waits: options.waits,
+            keepsExisting: options.keepsExisting
         )
         do {
             try await sink.withRun(request) { run in

@@ -128,6 +128,13 @@ package struct Export: Sendable {
         self.expected = expected
         self.into = into
     }
+
+    /// The export with its rows as they are before stages and contract.
+    package var withoutStages: Export {
+        var export = self
+        (export.stages, export.contract) = ([], nil)
+        return export
+    }
 }
 
 /// How an export's dates and accounts are cut into windows.

@@ -127,6 +127,7 @@ package struct JobRun: Sendable {
             windowsAtOnce: windowsAtOnce,
             pumps: ConcurrencyGate(permits: loadsAtOnce),
             slots: BatchSlots(cores + 2),
+            places: ClaimedPlaces(),
             maxAttempts: job.api.maxAttempts,
             clock: clock,
             now: now,

@@ -10,8 +10,8 @@ package struct RunOptions: Sendable {
     package var waits = false
     /// After so many minutes no further window begins; nil for no limit.
     package var maxMinutes: Double?
-    /// Whether rows land as they were before the stages.
-    package var beforeStages = false
+    /// Whether a file that exists stays, and the run fails instead.
+    package var keepsExisting = false
 
     package init() {}
 }

@@ -16,10 +16,25 @@ struct RunResources: Sendable {
     /// Lets so many windows take rows to their sinks at once; commits, which wait for disks, are not counted.
     let pumps: ConcurrencyGate
     let slots: BatchSlots
+    let places: ClaimedPlaces
     let maxAttempts: Int
     let clock: any Clock<Duration>
     let now: @Sendable () -> Timestamp
     let report: @Sendable (RunEvent) -> Void
+}
+
+/// The files that exports of a run write, each for one of them.
+final class ClaimedPlaces: Sendable {
+    private let owners = Mutex<[String: String]>([:])
+
+    /// Takes a place for an export, unless another has it, which is returned then.
+    func claim(_ place: String, for export: String) -> String? {
+        owners.withLock { owners in
+            if let owner = owners[place] { return owner }
+            owners[place] = export
+            return nil
+        }
+    }
 }
 
 /// One window on its way from query to commit: a straight line.
@@ -292,13 +307,11 @@ struct WindowRun {
     private func bindStages(to base: Schema, _ audit: RowAudit) throws -> BoundPipeline {
         var stages: [any Stage] = fetch.window.account.map { [AccountColumn(account: $0)] } ?? []
         stages.append(audit)
-        if !options.beforeStages {
-            stages += spec.stages
-            if let contract = spec.contract { stages.append(contract) }
-        }
+        stages += spec.stages
+        if let contract = spec.contract { stages.append(contract) }
         let keepsRejects = spec.rules.onBadRow != .fail
         let pipeline = try BoundPipeline(reading: base, through: stages, keepsRejects: keepsRejects)
-        guard spec.rules.onSchemaChange == .freeze, let frozen, !options.beforeStages else { return pipeline }
+        guard spec.rules.onSchemaChange == .freeze, let frozen else { return pipeline }
         return try BoundPipeline(
             reading: base,
             through: stages + spec.rules.stages(from: pipeline.output, to: frozen),

@@ -104,13 +104,23 @@ public struct RunRequest: Hashable, Sendable {
     public var shard: Shard?
     /// Whether to wait for the lease instead of failing.
     public var waits: Bool
+    /// Whether to fail where the destination is one file that exists, at the start and once more in the step that
+    /// would replace it.
+    public var keepsExisting: Bool
 
     /// A run of `export`.
-    public init(export: ExportID, runID: String, shard: Shard? = nil, waits: Bool = false) {
+    public init(
+        export: ExportID,
+        runID: String,
+        shard: Shard? = nil,
+        waits: Bool = false,
+        keepsExisting: Bool = false
+    ) {
         self.export = export
         self.runID = runID
         self.shard = shard
         self.waits = waits
+        self.keepsExisting = keepsExisting
     }
 }
 

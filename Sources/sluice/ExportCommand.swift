@@ -68,9 +68,11 @@ struct ExportCommand: AsyncParsableCommand {
         }
         var job = try job(setup)
         setup.override(&job.api, connection)
+        // Rows without stages are other rows: with the stages gone, so is what they would share with rows that had them.
+        if beforeStages { job.exports = job.exports.map(\.withoutStages) }
         var options = RunOptions()
         options.allowShrink = allowShrink
-        options.beforeStages = beforeStages
+        options.keepsExisting = noClobber
         options.waits = wait
         let run = JobRun(
             job: job,

@@ -215,6 +215,11 @@ import Testing
             #expect(CSV.rows(staged.output).first == ["date", "title"])
             let before = try await world.run(MistakeTests.export(into: "-") + stage + ["--before-stages"])
             #expect(CSV.rows(before.output).first == ["date", "campaign", "cost"])
+            // Nor do windows with stages pass for windows without.
+            let filter = ["--stage", "filter: cost < 0"]
+            _ = try await world.run(MistakeTests.export(into: "lake/") + filter)
+            let whole = try await world.run(MistakeTests.export(into: "lake/") + filter + ["--before-stages"])
+            #expect(whole.exitCode == 2 && whole.errors.contains("another query, stages"), "\(whole.everything)")
         }
     }
 

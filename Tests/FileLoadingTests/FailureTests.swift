@@ -35,6 +35,43 @@ import Testing
         #expect(error?.code == .destination && error?.description.contains("it is a folder") == true)
     }
 
+    /// What would fail at the end of the run is told before its first request.
+    @Test func aNameTooLongForTheFileBesideIt() async throws {
+        let name = String(repeating: "n", count: 240)
+        let loader = try Loader(sink: LineSink(folder.path + "/" + name))
+        for body in [
+            { try await loader.run([.week(0)], notes: ["x"]) }, { _ = try await loader.sink.check(landing: nil) },
+        ] {
+            let error = await sinkError(body)
+            #expect(error?.code == .destination && error?.description.contains("too long") == true)
+        }
+        #expect(folder.listing() == [])
+    }
+
+    @Test func aFolderInTheWayOfTheRejectedRows() async throws {
+        let loader = try Loader(sink: LineSink(folder.path + "/out.txt"))
+        try FileManager.default.createDirectory(
+            atPath: folder.path + "/out.txt.rejected.ndjson.gz",
+            withIntermediateDirectories: true
+        )
+        let error = await sinkError { try await loader.run([.week(0)], notes: ["x"]) }
+        #expect(error?.code == .destination && error?.description.contains("it is a folder") == true)
+        #expect(folder.listing() == ["out.txt.rejected.ndjson.gz"])
+    }
+
+    /// As a container has it whose one file was mounted, for those who may mount one.
+    @Test(.enabled(if: FullDevice.isPossible)) func aFileThatIsAMount() async throws {
+        try folder.write("old", to: "out.txt")
+        try folder.write("other", to: "other.txt")
+        let path = folder.path + "/out.txt"
+        #expect(unsafe mount(folder.path + "/other.txt", path, nil, UInt(MS_BIND), nil) == 0)
+        defer { unsafe umount(path) }
+        let loader = try Loader(sink: LineSink(path))
+        let error = await sinkError { try await loader.run([.week(0)], notes: ["x"]) }
+        #expect(error?.code == .destination && error?.description.contains("mount the folder around it") == true)
+        #expect(try folder.text("out.txt") == "other" && folder.listing() == ["other.txt", "out.txt"])
+    }
+
     @Test func aPlaceWhereNothingCanBeMade() async throws {
         let loader = try Loader(sink: LineSink("/proc/sluice/lake/"))
         let error = await sinkError { _ = try await loader.sink.check(landing: nil) }

@@ -37,6 +37,14 @@ import Testing
         )
     }
 
+    /// Between its slashes a name is bytes, whatever characters they make with what is around them.
+    @Test func anAccentAfterASlashIsPartOfTheName() async throws {
+        let sink = try LineSink(folder.path + "/sub/\u{301}x.txt")
+        try await Loader(sink: sink).run([.week(0)], notes: ["x"])
+        #expect(try folder.text("sub/\u{301}x.txt").contains("|x\n"))
+        #expect(folder.listing("sub").count == 1)
+    }
+
     @Test(arguments: ["", "a\0b", "/dev/null", "s3://bucket/out.csv", "file:///out.csv"])
     func aPathThatCannotBeAFileIsRefused(_ path: String) throws {
         let error = #expect(throws: SinkError.self) { try LineSink(path) }

@@ -118,6 +118,20 @@ import Testing
         #expect(try folder.text("out.txt") == "window|note\n" + windows.map { "\($0)|x\n" }.joined())
     }
 
+    /// Where a window finds no room, the head start may have it: once that is given up the window is tried again.
+    @Test func aWindowWithoutRoomIsTriedAgainWithoutTheHeadStart() async throws {
+        let loader = try Loader(sink: LineSink(folder.path + "/out.txt"))
+        let full = SinkError(.destination, "cannot write: no space is left on the device")
+        try await loader.run([.week(0), .week(1)], loading: [.week(0)], notes: ["x"], isComplete: false) { run in
+            for isFirst in [true, false] {
+                let error = await sinkError {
+                    _ = try await run.load(Load(window: .week(1), schema: loader.schema)) { _ in throw full }
+                }
+                #expect(error?.isTransient == isFirst)
+            }
+        }
+    }
+
     @Test func aFileWithoutRowsIsAHeader() async throws {
         try await loader.run([.week(0)], notes: [])
         #expect(try folder.text("out.txt.gz") == "window|note\n")
@@ -133,6 +147,116 @@ import Testing
         #expect(try files.destinationOfSymbolicLink(atPath: folder.path + "/link.txt") == "real.txt")
         let mode = try files.attributesOfItem(atPath: folder.path + "/real.txt")[.posixPermissions] as? Int
         #expect(mode == 0o640)
+    }
+
+    /// A link to a file that is not there yet is one to where the file is to be.
+    @Test func aLinkThatLeadsNowhereYetIsFollowed() async throws {
+        let files = FileManager.default
+        try files.createDirectory(atPath: folder.path + "/real", withIntermediateDirectories: true)
+        try files.createSymbolicLink(atPath: folder.path + "/second.txt", withDestinationPath: "real/out.txt")
+        let second = folder.path + "/second.txt"
+        try files.createSymbolicLink(atPath: folder.path + "/first.txt", withDestinationPath: second)
+        try await Loader(sink: LineSink(folder.path + "/first.txt")).run([.week(0)], notes: ["new"])
+        #expect(try folder.text("real/out.txt").contains("|new\n"))
+        #expect(try files.destinationOfSymbolicLink(atPath: folder.path + "/second.txt") == "real/out.txt")
+        #expect(folder.listing() == ["first.txt", "real", "real/out.txt", "second.txt"])
+    }
+
+    /// Nobody sees what is being loaded, or rejected rows, who may not see the file.
+    @Test func aPrivateFileStaysPrivateWhileItIsLoaded() async throws {
+        try folder.write("old", to: "out.txt")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: folder.path + "/out.txt")
+        let loader = try Loader(sink: LineSink(folder.path + "/out.txt"))
+        try await loader.run([.week(0)], loading: [], notes: []) { run in
+            #expect(try FileSystem.permissions(folder.path + "/.out.txt.sluice") == 0o700)
+            _ = try await run.load(Load(window: .week(0), schema: loader.schema)) { session in
+                try await session.write(session.encode(loader.batch(.week(0), ["x"])))
+                try await session.quarantine(
+                    Rejects([Reject(row: 1, column: "note", stage: "read", rule: "not a note")])
+                )
+                return loader.checkpoint(.week(0), rows: 1)
+            }
+        }
+        #expect(try FileSystem.permissions(folder.path + "/out.txt") == 0o600)
+        #expect(try FileSystem.permissions(folder.path + "/out.txt.rejected.ndjson.gz") == 0o600)
+    }
+
+    // MARK: --no-clobber
+
+    @Test func aFileThatIsThereStaysWhereThatIsWanted() async throws {
+        try folder.write("precious", to: "out.txt.gz")
+        let error = await sinkError { try await loader.run([.week(0)], notes: ["x"], keepsExisting: true) }
+        #expect(error?.code == .destination && error?.description.contains("out.txt.gz exists") == true)
+        #expect(try folder.bytes("out.txt.gz") == Array("precious".utf8))
+        #expect(folder.listing() == ["out.txt.gz"])
+    }
+
+    @Test(arguments: ["out.txt.gz", "out.txt.gz.rejected.ndjson.gz"])
+    func aFileThatAppearsMeanwhileStaysToo(_ name: String) async throws {
+        let error = await sinkError {
+            try await loader.run([.week(0)], loading: [], notes: [], keepsExisting: true) { run in
+                _ = try await run.load(Load(window: .week(0), schema: loader.schema)) { session in
+                    try await session.write(session.encode(loader.batch(.week(0), ["x"])))
+                    try await session.quarantine(
+                        Rejects([Reject(row: 1, column: "note", stage: "read", rule: "not a note")])
+                    )
+                    return loader.checkpoint(.week(0), rows: 1)
+                }
+                try folder.write("precious", to: name)
+            }
+        }
+        #expect(error?.description.contains("\(name) exists") == true, "\(error as Any)")
+        #expect(try folder.bytes(name) == Array("precious".utf8))
+        #expect(folder.listing().filter { !$0.hasPrefix(".") } == [name])
+        try FileManager.default.removeItem(atPath: folder.path + "/" + name)
+        try await loader.run([.week(0)], loading: [], notes: [], keepsExisting: true)
+        #expect(try folder.text("out.txt.gz") == "window|note\n\(Window.week(0))|x\n")
+    }
+
+    // MARK: What a killed run left
+
+    /// Rows of two dialects, or plain and deflated ones, are no file together.
+    @Test(arguments: [(nil, "b"), (CompressionOption.none, "a")] as [(CompressionOption?, String)])
+    func stagedWindowsInAnotherFormAreLoadedAgain(_ compression: CompressionOption?, _ dialect: String) async throws {
+        func loader(_ compression: CompressionOption?, _ dialect: String) throws -> Loader {
+            try Loader(sink: LineSink(folder.path + "/out.gz", compression, dialect: dialect))
+        }
+        let windows = [Window.week(0), .week(1)]
+        try await loader(nil, "a").run(windows, loading: [.week(0)], notes: ["old"], isComplete: false)
+        #expect(try await loader(nil, "a").sink.ledger(of: Loader.export).staged?.checkpoints.count == 1)
+        let other = try loader(compression, dialect)
+        #expect(try await other.sink.ledger(of: Loader.export).staged == nil)
+        try await other.run(windows, notes: ["new"])
+        #expect(try folder.text("out.gz") == "window|note\n" + windows.map { "\($0)|new\n" }.joined())
+    }
+
+    /// Who takes the folder away takes the lease: the run that had it makes nothing anew, and leaves alone what the run
+    /// after it does under the same names.
+    @Test func aRunWithoutItsFolderTouchesNothingOfTheNext() async throws {
+        let workspace = folder.path + "/.out.txt.gz.sluice"
+        var next = loader
+        next.runID = "run-2"
+        let error = await sinkError {
+            try await loader.run([.week(0), .week(1)], loading: [.week(0)], notes: ["zombie"]) { run in
+                try FileManager.default.removeItem(atPath: workspace)
+                await #expect(throws: SinkError.self) { try await loader.load(run, .week(1), ["zombie"]) }
+                #expect(folder.listing() == [])
+                try await next.run([.week(0)], loading: [], notes: []) { other in
+                    _ = try await other.load(Load(window: .week(0), schema: next.schema)) { session in
+                        let before = folder.listing(".out.txt.gz.sluice/run")
+                        let lost = await sinkError { try await loader.load(run, .week(1), ["zombie"]) }
+                        #expect(lost?.code == .leaseLost, "\(lost as Any)")
+                        #expect(!before.isEmpty && folder.listing(".out.txt.gz.sluice/run") == before)
+                        try await session.write(session.encode(next.batch(.week(0), ["next"])))
+                        return next.checkpoint(.week(0), rows: 1)
+                    }
+                }
+                throw CancellationError()
+            }
+        }
+        #expect(error == nil)
+        #expect(try folder.text("out.txt.gz") == "window|note\n\(Window.week(0))|next\n")
+        #expect(folder.listing() == ["out.txt.gz"])
     }
 
     @Test func windowsOfOneFileNeedTheSameColumns() async throws {

@@ -66,6 +66,37 @@ import Testing
         #expect(error?.code == .destination && error?.description.contains("standard output") == true)
     }
 
+    /// What the reader of a failed window will never see is not loaded for it.
+    @Test func afterItsReaderWentAwayEveryWindowFailsAtOnce() async throws {
+        let pipe = Pipe()
+        try pipe.fileHandleForReading.close()
+        let loader = try Loader(sink: LineSink(.stream(pipe.fileHandleForWriting.fileDescriptor)))
+        try await loader.run([.week(0), .week(1)], loading: [], notes: [], isComplete: false) { run in
+            for number in [0, 1] {
+                let error = await sinkError {
+                    _ = try await run.load(Load(window: .week(number), schema: loader.schema)) { session in
+                        #expect(number == 0, "nothing is loaded any more")
+                        try await session.write(session.encode(loader.batch(.week(number), ["x"])))
+                        return loader.checkpoint(.week(number), rows: 1)
+                    }
+                }
+                #expect(error?.description.contains("reader has closed it") == true)
+            }
+        }
+    }
+
+    @Test func aRunThatIsStoppedDoesNotWaitForItsReader() async throws {
+        let pipe = Pipe()
+        let loader = try Loader(sink: LineSink(.stream(pipe.fileHandleForWriting.fileDescriptor)))
+        let notes = (0..<50_000).map { "row \($0)" }
+        let run = Task { try await loader.run([.week(0)], notes: notes) }
+        // It has written all that the pipe takes once this much is there to be read.
+        var isFull = pollfd(fd: pipe.fileHandleForWriting.fileDescriptor, events: Int16(POLLOUT), revents: 0)
+        repeat { await Task.yield() } while unsafe poll(&isFull, 1, 0) > 0
+        run.cancel()
+        await #expect(throws: CancellationError.self) { try await run.value }
+    }
+
     @Test func aFullDeviceIsAnError() async throws {
         let file = try FileSystem.open("/dev/full", O_WRONLY, to: "open")
         let loader = try Loader(sink: LineSink(.stream(file.raw)))

@@ -6,6 +6,7 @@ import PipelineCore
 /// The plainest format there is: a line of names, then a line per row, cells separated by a bar.
 struct LineFormat: FileFormat {
     let name = "txt"
+    var dialect = ""
 
     func renderer(for schema: Schema) throws(SinkError) -> any RowRenderer { Lines(schema: schema) }
 
@@ -32,8 +33,8 @@ struct LineSink: FileSink {
     static let kind = "txt"
     let files: FileTarget
 
-    init(_ path: String, _ compression: CompressionOption? = nil) throws {
-        files = try FileTarget(path: path, compression: compression, format: LineFormat())
+    init(_ path: String, _ compression: CompressionOption? = nil, dialect: String = "") throws {
+        files = try FileTarget(path: path, compression: compression, format: LineFormat(dialect: dialect))
     }
 
     init(_ location: FileTarget.Location, _ compression: CompressionOption? = nil) throws {
@@ -55,6 +56,7 @@ struct Loader {
     var schema = Schema([Column(name: "window", type: .text), Column(name: "note", type: .text)])
     var createdAt = Timestamp(milliseconds: 1_718_000_000_000)
     var fingerprint = "f1"
+    var runID = "run-1"
 
     func plan(_ windows: [Window], replacesAll: Bool = false) -> RunPlan {
         RunPlan(
@@ -74,9 +76,11 @@ struct Loader {
         notes: [String],
         isComplete: Bool = true,
         shard: Shard? = nil,
+        keepsExisting: Bool = false,
         during: (any SinkRun) async throws -> Void = { _ in }
     ) async throws {
-        try await sink.withRun(RunRequest(export: export, runID: "run-1", shard: shard)) { run in
+        let request = RunRequest(export: export, runID: runID, shard: shard, keepsExisting: keepsExisting)
+        try await sink.withRun(request) { run in
             try await run.begin(plan(planned))
             for window in loading ?? planned { try await load(run, window, notes) }
             try await during(run)

@@ -30,16 +30,6 @@ struct WindowRunTests {
         }
     }
 
-    @Test("Rows come as they were before the stages where that is asked for")
-    func beforeStages() async throws {
-        try await withRunWorld { world in
-            let yaml = world.yaml("stages: [{drop: [cost]}]")
-            let summary = try await world.run(yaml) { $0.beforeStages = true }
-            #expect(summary.exitCode == 0)
-            expectSame(world.store().rows(of: RunWorld.export), try await world.expected())
-        }
-    }
-
     @Test("Sampled rows are loaded with a warning, or refused", arguments: ["warn", "fail"])
     func sampled(rule: String) async throws {
         try await withRunWorld({ $0.dataSampled = true }) { world in

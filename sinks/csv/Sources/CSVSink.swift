@@ -19,7 +19,7 @@ public struct CSVSink: FileSink {
             path: options.path,
             compression: options.compression,
             level: options.level,
-            format: CSVFormat(dialect: options.dialect)
+            format: CSVFormat(options: options.dialect)
         )
     }
 
@@ -94,11 +94,16 @@ extension CSVSink {
 }
 
 struct CSVFormat: FileFormat {
-    let dialect: CSVOptions
+    let options: CSVOptions
     let name = CSVSink.kind
 
+    var dialect: String {
+        "delimiter=\(options.delimiter) quote=\(options.quote) line_ending=\(options.lineEnding) "
+            + "header=\(options.header) bom=\(options.bom) escape_formulas=\(options.escapeFormulas) null=\(options.null)"
+    }
+
     func renderer(for schema: Schema) throws(SinkError) -> any RowRenderer {
-        BoundFormat(renderer: CSVRenderer(schema: schema, options: dialect))
+        BoundFormat(renderer: CSVRenderer(schema: schema, options: options))
     }
 
     private struct BoundFormat: RowRenderer {

@@ -66,7 +66,7 @@ struct StreamedCSV: FileSink {
     let files: FileTarget
 
     init(_ output: Int32, _ compression: CompressionOption?) throws {
-        let format = CSVFormat(dialect: Options(path: "-").dialect)
+        let format = CSVFormat(options: Options(path: "-").dialect)
         files = try FileTarget(location: .stream(output), "-", compression, nil, format)
     }
 

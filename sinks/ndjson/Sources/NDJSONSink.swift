@@ -64,6 +64,7 @@ extension NDJSONSink {
 
 struct NDJSONFormat: FileFormat {
     let name = NDJSONSink.kind
+    let dialect = ""
 
     func renderer(for schema: Schema) throws(SinkError) -> any RowRenderer {
         BoundFormat(renderer: NDJSONRenderer(schema: schema))

@@ -10,6 +10,12 @@
 /// renameat2(2) with RENAME_EXCHANGE on two paths; 0, or -1.
 int sluice_exchange(const char *first, const char *second);
 
+/// renameat2(2) with RENAME_NOREPLACE; 0, or -1.
+int sluice_rename_new(const char *from, const char *to);
+
+/// Whether a mount hides what the path would lead to without it (statx(2), STATX_ATTR_MOUNT_ROOT of Linux 5.8).
+int sluice_is_mount_point(const char *path);
+
 /// Locks bytes of an open file description (fcntl(2), F_OFD_SETLK); a length of 0 reaches to the end. 0, or -1.
 int sluice_lock(int file, int exclusive, int waits, long long start, long long length);
 
