@@ -12,6 +12,9 @@ package struct ExportFlags {
     private var destinations: [JobNode] = []
     private var mistakes: [JobMistake] = []
 
+    /// The name of the job that an export by flags makes.
+    package static let jobName = "export"
+
     package init() {}
 
     /// Fails where what was given so far makes no sense by itself, whatever is still missing.
@@ -148,11 +151,11 @@ package struct ExportFlags {
     /// - Parameters:
     ///   - name: The export's name; by default it is made of the query without its dates.
     ///   - context: What reading a job needs from outside.
-    /// - Returns: The job, named `export`.
+    /// - Returns: The job, named ``jobName``.
     /// - Throws: `JobFileError` with every mistake.
     package func job(named name: String? = nil, _ context: JobContext) throws(JobFileError) -> Job {
         let name = name ?? Self.defaultName(JobNode(.map(wholeQuery), at: Self.location))
-        return try read(members(named: name, size: "all"), of: "export", context)
+        return try read(members(named: name, size: "all"), of: Self.jobName, context)
     }
 
     /// The same as a job file to be written, which cuts the export into windows as job files do where it can be cut.

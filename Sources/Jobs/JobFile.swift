@@ -25,6 +25,27 @@ package enum JobFile {
         }
     }
 
+    /// The name of the job in the file at `path`, also where the job makes no sense: else the file's, without its ending.
+    ///
+    /// - Parameters:
+    ///   - path: The file; it need not be there.
+    ///   - context: What reading a job needs from outside.
+    /// - Returns: What reports of a job that cannot be run go by.
+    package static func name(ofJobAt path: String, _ context: JobContext) -> String {
+        let fileName = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+        guard let text = try? TextFile.contents(of: path, limit: sizeLimit),
+            let root = try? YAMLReader.read(text, source: path),
+            let written = root["name"]
+        else { return fileName }
+        var mistakes: [JobMistake] = []
+        // A secret is no name.
+        let interpolation = Interpolation(environment: context.environment) { _ throws(SecretFileError) in
+            throw SecretFileError("")
+        }
+        let name = interpolation.resolve(written, &mistakes).text ?? ""
+        return name.isEmpty ? fileName : name
+    }
+
     /// Reads the text of a job file.
     ///
     /// - Parameters:

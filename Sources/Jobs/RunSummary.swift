@@ -30,6 +30,26 @@ public struct RunSummary: Sendable, Encodable {
     public var allFailures: [Failure] { failures + exports.flatMap(\.failures) }
 }
 
+extension RunSummary {
+    /// The summary of a run that could not begin.
+    ///
+    /// - Parameters:
+    ///   - job: The job's name.
+    ///   - failure: Why it could not.
+    ///   - now: The time of day.
+    package init(ofJob job: String, failingWith failure: Failure, now: Timestamp = .now) {
+        self.init(
+            runID: RunID.make(now: now),
+            job: job,
+            startedAt: now,
+            endedAt: now,
+            exports: [],
+            failures: [failure],
+            exitCode: failure.kind.exitCode
+        )
+    }
+}
+
 /// What a run did for one export.
 public struct ExportSummary: Sendable, Encodable {
     /// The export's name.

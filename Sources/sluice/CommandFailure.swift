@@ -2,13 +2,13 @@ import Jobs
 
 /// Ends a command with a message on standard error and an exit code.
 struct CommandFailure: Error, CustomStringConvertible {
+    var kind: FailureKind
     var message: String
-    var exitCode: Int32
 
     /// A failure with the exit code of its kind.
     init(_ kind: FailureKind, _ message: String) {
+        self.kind = kind
         self.message = message
-        exitCode = kind.exitCode
     }
 
     /// The failure an error of the libraries stands for.
@@ -20,6 +20,8 @@ struct CommandFailure: Error, CustomStringConvertible {
             self.init(failure.kind, failure.message)
         }
     }
+
+    var exitCode: Int32 { kind.exitCode }
 
     var description: String { message }
 }

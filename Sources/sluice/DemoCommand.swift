@@ -39,22 +39,18 @@ struct DemoCommand: AsyncParsableCommand {
         options.pageCacheBytes = 32 << 20
         let setup = JobSetup()
         let code = try await withSandbox(options) { sandbox in
-            var context = setup.context
-            context.environment["SLUICE_DEMO"] = folder.path
-            var job: Job
-            do {
-                job = try JobFile.read(jobFile.path, context)
-            } catch let error as JobFileError {
-                throw CommandFailure(.unexpected, "\(error)")
+            try await setup.run(display, reports, ofJob: "demo") {
+                var context = setup.context
+                context.environment["SLUICE_DEMO"] = folder.path
+                var job = try JobFile.read(jobFile.path, context)
+                job.api.baseURL = sandbox.baseURL
+                return JobRun(
+                    job: job,
+                    installed: installedSinks,
+                    options: RunOptions(),
+                    credential: try .apiKey(sandbox.apiKey)
+                )
             }
-            job.api.baseURL = sandbox.baseURL
-            let run = JobRun(
-                job: job,
-                installed: installedSinks,
-                options: RunOptions(),
-                credential: try .apiKey(sandbox.apiKey)
-            )
-            return try await setup.run(run, display, reports)
         }
         guard code == 0 else { throw ExitCode(code) }
         Terminal.writeRemark(

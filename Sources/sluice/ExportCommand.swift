@@ -60,6 +60,11 @@ struct ExportCommand: AsyncParsableCommand {
 
     @concurrent func run() async throws {
         let setup = JobSetup()
+        let code = try await setup.run(display, reports, ofJob: ExportFlags.jobName) { try jobRun(setup) }
+        guard code == 0 else { throw ExitCode(code) }
+    }
+
+    private func jobRun(_ setup: JobSetup) throws -> JobRun {
         if noClobber, LandingOptions.isTable(into) {
             throw CommandFailure(.usage, "--no-clobber is for files; leave it out")
         }
@@ -74,14 +79,12 @@ struct ExportCommand: AsyncParsableCommand {
         options.allowShrink = allowShrink
         options.keepsExisting = noClobber
         options.waits = wait
-        let run = JobRun(
+        return JobRun(
             job: job,
             installed: installedSinks,
             options: options,
             credential: try connection.credential(environment: setup.environment)
         )
-        let code = try await setup.run(run, display, reports)
-        guard code == 0 else { throw ExitCode(code) }
     }
 
     private func job(_ setup: JobSetup) throws -> Job {

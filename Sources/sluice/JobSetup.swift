@@ -32,29 +32,50 @@ struct JobSetup {
         api.dtsBaseURL = connection.dtsBaseURL ?? environment.value("SUPERMETRICS_DTS_BASE_URL") ?? api.dtsBaseURL
     }
 
-    /// Runs a job with progress and signals, prints the table, and returns the exit code.
+    /// Runs a job with progress and signals, prints the table, writes the reports, and returns the exit code.
     ///
     /// - Parameters:
-    ///   - run: The run.
     ///   - display: How progress is shown.
-    ///   - reports: Files to write about it.
+    ///   - reports: Files to write about the run; they tell of one that could not begin, too.
+    ///   - job: The job's name, for a run that could not begin.
+    ///   - run: Makes the run.
     /// - Returns: The exit code: a signal's, or the run's.
-    /// - Throws: `CommandFailure` where a report cannot be written.
+    /// - Throws: `CommandFailure` where the run cannot begin, or a report cannot be written.
     func run(
-        _ run: JobRun,
         _ display: DisplayOptions,
-        _ reports: ReportOptions
+        _ reports: ReportOptions,
+        ofJob job: @autoclosure () -> String,
+        _ run: () throws -> JobRun
     ) async throws -> Int32 {
-        try reports.prepare()
-        var log = try display.logger(environment: environment)
+        let begun: (run: JobRun, log: Logger, isMachineRead: Bool)
+        do {
+            try reports.prepare()
+            // A program that reads JSON from standard error finds nothing else there.
+            let isMachineRead = try display.format(environment: environment) == .json
+            begun = try (run(), display.logger(environment: environment), isMachineRead)
+        } catch {
+            let failure = CommandFailure(error)
+            // Where a report cannot be written either, the failure itself is what the user must hear of.
+            try? reports.write(RunSummary(ofJob: job(), failingWith: Failure(failure.kind, failure.message)))
+            throw failure
+        }
+        return try await watch(begun.run, begun.log, display, reports, isMachineRead: begun.isMachineRead)
+    }
+
+    private func watch(
+        _ run: JobRun,
+        _ log: Logger,
+        _ display: DisplayOptions,
+        _ reports: ReportOptions,
+        isMachineRead: Bool
+    ) async throws -> Int32 {
+        var log = log
         log[metadataKey: "run_id"] = "\(run.runID)"
-        // A program that reads JSON from standard error finds nothing else there.
-        let isMachineRead = try display.format(environment: environment) == .json
         let progress = Progress(log: log, draws: display.drawsProgress(environment: environment))
         var run = run
         run.report = { progress.note($0) }
         let notice = "stopping: loads in flight are given up, what was committed stays"
-        let (summary, signal) = try await Interrupts.watch(saying: isMachineRead ? nil : notice) { [run] in
+        var (summary, signal) = try await Interrupts.watch(saying: isMachineRead ? nil : notice) { [run] in
             await progress.whileDrawing { await run.run() }
         }
         // Where rows are written, they stay alone.
@@ -67,32 +88,20 @@ struct JobSetup {
         for line in SummaryTable.failures(summary) {
             if isMachineRead { log.error("\(line)") } else { Terminal.writeError(line + "\n") }
         }
-        let exitCode = signal ?? summary.exitCode
-        if let path = reports.summary { try write(summary, to: path, exitCode: exitCode) }
-        if let path = reports.metrics { try MetricsFile.write(summary, exitCode: exitCode, to: path) }
-        return exitCode
-    }
-
-    private func write(_ summary: RunSummary, to path: String, exitCode: Int32) throws {
-        var summary = summary
-        summary.exitCode = exitCode
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        do {
-            try (encoder.encode(summary) + Data("\n".utf8)).write(to: URL(fileURLWithPath: path), options: .atomic)
-        } catch {
-            throw CommandFailure(
-                .destination,
-                "the summary cannot be written to \(path); check the folder of --summary"
-            )
-        }
+        summary.exitCode = signal ?? summary.exitCode
+        try reports.write(summary)
+        return summary.exitCode
     }
 }
 
 /// Files a run writes about itself.
 struct ReportOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Write the outcome as JSON to this file.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Write the outcome as JSON to this file, also where the run cannot begin.",
+            valueName: "file"
+        )
+    )
     var summary: String?
 
     @Option(help: ArgumentHelp("Write figures for Prometheus' node_exporter to this file.", valueName: "file.prom"))
@@ -112,6 +121,40 @@ struct ReportOptions: ParsableArguments {
             guard Self.isFolder(folder.path), FileManager.default.isWritableFile(atPath: folder.path) else {
                 throw CommandFailure(.destination, "\(flag) \(path) cannot be written; choose another folder")
             }
+        }
+    }
+
+    /// Writes what was asked for about a run.
+    ///
+    /// - Throws: `CommandFailure` where a file cannot be written; the summary then tells of lost metrics.
+    func write(_ summary: RunSummary) throws {
+        var summary = summary
+        var lost: CommandFailure?
+        if let path = metrics {
+            do {
+                try MetricsFile.write(summary, to: path)
+            } catch {
+                let failure = CommandFailure(error)
+                summary.failures.append(Failure(failure.kind, failure.message))
+                summary.exitCode = failure.exitCode
+                lost = failure
+            }
+        }
+        if let path = self.summary { try Self.write(summary, to: path) }
+        if let lost { throw lost }
+    }
+
+    private static func write(_ summary: RunSummary, to path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        do {
+            try (encoder.encode(summary) + Data("\n".utf8)).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw CommandFailure(
+                .destination,
+                "the summary cannot be written to \(path); check the folder of --summary"
+            )
         }
     }
 

@@ -12,8 +12,8 @@ enum MetricsFile {
     }
 
     /// Writes the figures of a run.
-    static func write(_ summary: RunSummary, exitCode: Int32, to path: String) throws {
-        try write(metrics(summary, exitCode: exitCode), to: path)
+    static func write(_ summary: RunSummary, to path: String) throws {
+        try write(metrics(summary), to: path)
     }
 
     /// Writes the file in one rename, so that a collector never reads half of it.
@@ -28,7 +28,7 @@ enum MetricsFile {
         }
     }
 
-    private static func metrics(_ summary: RunSummary, exitCode: Int32) -> [Metric] {
+    private static func metrics(_ summary: RunSummary) -> [Metric] {
         let job = [("job", summary.job)]
         func perExport(_ value: (ExportSummary) -> String) -> [(labels: [(String, String)], value: String)] {
             summary.exports.map { (job + [("export", $0.name)], value($0)) }
@@ -53,7 +53,7 @@ enum MetricsFile {
             Metric(
                 name: "sluice_run_exit_code",
                 help: "Exit code of the last run; 0 means everything wanted is loaded.",
-                samples: [(job, "\(exitCode)")]
+                samples: [(job, "\(summary.exitCode)")]
             ),
             Metric(name: "sluice_windows", help: "Windows of the last run by what became of them.", samples: windows),
             Metric(

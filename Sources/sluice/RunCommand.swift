@@ -40,18 +40,23 @@ struct RunCommand: AsyncParsableCommand {
             return
         }
         let setup = JobSetup()
+        let code = try await setup.run(display, reports, ofJob: JobFile.name(ofJobAt: path, setup.context)) {
+            try jobRun(setup)
+        }
+        guard code == 0 else { throw ExitCode(code) }
+    }
+
+    private func jobRun(_ setup: JobSetup) throws -> JobRun {
         let job = try setup.job(at: path, connection)
         var options = try selection.runOptions(for: job)
         options.waits = wait
         options.maxMinutes = maxMinutes
-        let run = JobRun(
+        return JobRun(
             job: job,
             installed: installedSinks,
             options: options,
             credential: try connection.credential(environment: setup.environment)
         )
-        let code = try await setup.run(run, display, reports)
-        guard code == 0 else { throw ExitCode(code) }
     }
 }
 

@@ -291,6 +291,86 @@ import Testing
         }
     }
 
+    /// A run that cannot begin, and what its reports call the job.
+    struct Stillborn: Sendable, CustomTestStringConvertible {
+        var name: String
+        var arguments = ["run", "job.yaml"]
+        var environment: [String: String] = [:]
+        var job = "nightly"
+        var kind: String
+        var exitCode: Int32
+        var testDescription: String { name }
+    }
+
+    static let stillborn = [
+        Stillborn(name: "no key", environment: ["SUPERMETRICS_API_KEY": ""], kind: "authentication", exitCode: 3),
+        Stillborn(
+            name: "no key file",
+            arguments: ["run", "job.yaml", "--api-key-file", "nowhere.txt"],
+            kind: "authentication",
+            exitCode: 3
+        ),
+        Stillborn(
+            name: "a wrong key",
+            environment: ["SUPERMETRICS_API_KEY": "api_wrong"],
+            kind: "authentication",
+            exitCode: 3
+        ),
+        Stillborn(name: "a wrong key in the job", arguments: ["run", "bad.yaml"], kind: "usage", exitCode: 2),
+        Stillborn(name: "no YAML", arguments: ["run", "torn.yaml"], job: "torn", kind: "usage", exitCode: 2),
+        Stillborn(name: "no job file", arguments: ["run", "jobs/none.yaml"], job: "none", kind: "usage", exitCode: 2),
+        Stillborn(name: "no shard", arguments: ["run", "job.yaml", "--shard", "3/2"], kind: "usage", exitCode: 2),
+        Stillborn(name: "no level", arguments: ["run", "job.yaml", "--log-level", "x"], kind: "usage", exitCode: 2),
+        Stillborn(
+            name: "a one-shot that asks for nothing",
+            arguments: ["export", "--into", "out.csv"],
+            job: "export",
+            kind: "usage",
+            exitCode: 2
+        ),
+        Stillborn(
+            name: "a one-shot without a key",
+            arguments: export(),
+            environment: ["SUPERMETRICS_API_KEY": ""],
+            job: "export",
+            kind: "authentication",
+            exitCode: 3
+        ),
+        Stillborn(
+            name: "metrics that cannot be written",
+            arguments: ["run", "job.yaml", "--metrics", "torn.yaml/run.prom"],
+            kind: "destination",
+            exitCode: 6
+        ),
+    ]
+
+    @Test(arguments: stillborn) func reportsTellOfARunThatCouldNotBegin(_ run: Stillborn) async throws {
+        try await withWorld { world in
+            let job = JobText(name: "nightly")
+            try world.folder.write(job.yaml, to: "job.yaml")
+            try world.folder.write(job.yaml.replacing("fields:", with: "feilds:"), to: "bad.yaml")
+            try world.folder.write("name: nightly\n\texports: [", to: "torn.yaml")
+            // What yesterday's run left, which monitoring still reads.
+            try world.folder.write(#"{"exit_code": 0}"#, to: "summary.json")
+            try world.folder.write("sluice_run_exit_code{job=\"nightly\"} 0\n", to: "run.prom")
+            let metrics = run.arguments.contains("--metrics") ? [] : ["--metrics", "run.prom"]
+            let outcome = try await world.run(
+                run.arguments + ["--summary", "summary.json"] + metrics,
+                environment: run.environment
+            )
+            #expect(outcome.exitCode == run.exitCode, "\(outcome.everything)")
+            let summary = try world.summary()
+            #expect(summary.exitCode == run.exitCode)
+            #expect(summary.job == run.job)
+            let failure = try #require((summary.failures + summary.exports.flatMap(\.failures)).first)
+            #expect(failure.kind == run.kind)
+            #expect(outcome.errors.contains(failure.message), "\(failure.message)\n\(outcome.errors)")
+            guard !metrics.isEmpty else { return }
+            let text = String(decoding: try world.folder.bytes("run.prom"), as: UTF8.self)
+            #expect(text.contains("sluice_run_exit_code{job=\"\(run.job)\"} \(run.exitCode)\n"), "\(text)")
+        }
+    }
+
     @Test func checkFindsWhatTheFileAloneCannotTell() async throws {
         try await withWorld { world in
             try world.folder.write(
