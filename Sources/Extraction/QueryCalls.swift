@@ -109,7 +109,11 @@ final class QueryCalls {
             var answer: Answer?
             do {
                 let response =
-                    if let handle { try await look(handle, firstRows) } else { try await submit(query, firstRows) }
+                    if let handle {
+                        try await look(handle, firstRows)
+                    } else {
+                        try await submit(query, firstRows, left: extractor.settings.queryTimeout - elapsed())
+                    }
                 (isSubmitted, wasAnswered) = (true, true)
                 let read = try await self.read(response, of: query, &reader)
                 answer = read
@@ -159,7 +163,8 @@ final class QueryCalls {
         }
     }
 
-    private func submit(_ query: KnownQuery, _ firstRows: Int) async throws -> StreamedResponse {
+    /// Sends the query, whose result must be there before the time `left` is over.
+    private func submit(_ query: KnownQuery, _ firstRows: Int, left: Duration) async throws -> StreamedResponse {
         var body = request.query
         if let days = query.part.days {
             body["start_date"] = .string(days.start.description)
@@ -170,7 +175,7 @@ final class QueryCalls {
         }
         var control = QueryControl()
         control.scheduleID = query.scheduleID
-        control.syncTimeout = Int(extractor.settings.serverWait / .seconds(1))
+        control.syncTimeout = Int(max(.zero, min(extractor.settings.serverWait, left)).components.seconds)
         control.offsetStart = 0
         control.offsetEnd = firstRows - 1
         control.noHeaders = !request.hasHeader

@@ -50,6 +50,19 @@ struct WindowRowsTests {
         }
     }
 
+    @Test(
+        "The server holds a submission no longer than the query may take",
+        arguments: [(Duration.milliseconds(3500), "3"), (.milliseconds(500), "0"), (.seconds(60), "10")]
+    )
+    func serverWait(queryTimeout: Duration, wait: String) async throws {
+        try await withWorld({ $0.queryTime = .seconds(600) }, settings: { $0.queryTimeout = queryTimeout }) { world in
+            let error = await #expect(throws: SupermetricsError.self) { try await world.read() }
+            #expect(error?.kind == .timeout)
+            #expect(world.sandbox.requests.first?.parameters["sync_timeout"] == wait)
+            #expect(world.clock.now.offset < queryTimeout + .seconds(1))
+        }
+    }
+
     struct Manner: CustomTestStringConvertible {
         var dialect: SandboxOptions.Dialect
         var headerCount: SandboxOptions.HeaderCount
