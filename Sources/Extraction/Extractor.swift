@@ -84,6 +84,7 @@ package final class Extractor: Sendable {
     let settings: ExtractionSettings
     let caps = RowCaps()
     private let header = Mutex(Paging.HeaderCounted.unknown)
+    private let headerProof = ConcurrencyGate(permits: 1)
     let storage = BatchStorage()
     let queries: ConcurrencyGate
     let clock: any Clock<Duration>
@@ -187,6 +188,24 @@ package final class Extractor: Sendable {
 
     /// Whether `total_rows` counts the header row, as far as this run knows.
     var headerCounted: Paging.HeaderCounted { header.withLock { $0 } }
+
+    /// Whether `total_rows` counts the header row: as this run knows, else by a proof, for which the windows side by side
+    /// wait instead of asking for one each.
+    ///
+    /// A result that comes with its header row is no part of this: each proves its own end.
+    ///
+    /// - Parameter rows: Asks how many rows there are in the place that would be the header row's, 0 or 1.
+    /// - Returns: What is known from then on; never `unknown`.
+    /// - Throws: What `rows` throws; the next window then asks.
+    func headerCounted(provedBy rows: () async throws -> Int) async throws -> Paging.HeaderCounted {
+        try await headerProof.withPermit {
+            let known = headerCounted
+            guard known == .unknown else { return known }
+            let proved: Paging.HeaderCounted = try await rows() == 0 ? .yes : .no
+            noteHeader(proved)
+            return proved
+        }
+    }
 
     /// Takes note of what a result proved about the header row.
     func noteHeader(_ counted: Paging.HeaderCounted) {

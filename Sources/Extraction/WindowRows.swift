@@ -191,9 +191,7 @@ package final class WindowRows {
         guard paging.announce(meta.totalRows), let announced = paging.announced else { return }
         if paging.headerCounted == .unknown, !request.hasHeader, [announced, announced - 1].contains(where: mayBeCut) {
             // Worth a request: else all rows of a result that was cut would be read in vain.
-            let rows = try await rowsBehind(announced - 1, of: query)
-            paging.headerAnswered(rows: rows)
-            extractor.noteHeader(paging.headerCounted)
+            try await proveHeader(offset: announced - 1)
         }
         if let total = paging.total { try judge(total) }
     }
@@ -316,8 +314,7 @@ package final class WindowRows {
             let hasMore = try await calls.hasMore(behind: offset, lastRow: reader.lastRow, of: query, leaf: leaf)
             try await follow(paging.headerAnswered(rows: hasMore ? 1 : 0))
         case .proveHeader(let offset):
-            let rows = try await rowsBehind(offset, of: query)
-            try await follow(paging.headerAnswered(rows: rows))
+            try await follow(proveHeader(offset: offset))
         case .proveEnd where request.hasHeader: try endLeaf()
         case .proveEnd(let offset):
             let rows = try await rowsBehind(offset, of: query)
@@ -399,6 +396,14 @@ package final class WindowRows {
         }
         resumes += 1
         try await extractor.pause(beforeTry: resumes)
+    }
+
+    /// Finds out whether the total counts the header row: from another window that knows meanwhile, else by the row at
+    /// `offset`.
+    @discardableResult
+    private func proveHeader(offset: Int) async throws -> Paging.Step {
+        let counted = try await extractor.headerCounted { try await rowsBehind(offset, of: query) }
+        return paging.headerAnswered(rows: counted == .yes ? 0 : 1)
     }
 
     /// How many rows there are at `offset`, 0 or 1.

@@ -50,6 +50,32 @@ struct WindowRowsTests {
         }
     }
 
+    @Test("Windows side by side prove once whether the total counts the header row")
+    func oneProof() async throws {
+        try await withWorld({ $0.headerCount = .always }) { world in
+            let everyWindow = Rendezvous(of: 4)
+            try await withThrowingTaskGroup { group in
+                for day in 0..<4 {
+                    group.addTask {
+                        let part = QueryPart(days: DateRange(Day(number: 19_723 + day)), accounts: ["123-456-7890"])
+                        let request = WindowRequest(query: World.query, part: part, isFresh: false)
+                        let tally = RequestTally(retries: 5)
+                        try await world.extractor.withRows(of: request, tally: tally, record: world.record) { rows in
+                            // All are told the total before any knows what it counts.
+                            await everyWindow.arrive()
+                            rows.schema = Schema(rows.fields.map { Column(name: $0.id, type: .text) })
+                            while try await rows.next() != nil {}
+                            #expect(rows.facts.received == 10)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(world.sandbox.requests.filter { $0.parameters["limit"] == "1" }.count == 1)
+            #expect(world.sandbox.requests.count == 5)
+        }
+    }
+
     @Test(
         "The server holds a submission no longer than the query may take",
         arguments: [(Duration.milliseconds(3500), "3"), (.milliseconds(500), "0"), (.seconds(60), "10")]
@@ -381,5 +407,19 @@ struct WindowRowsTests {
                 #expect(tally.made == 7)
             }
         }
+    }
+}
+
+/// Where so many tasks wait for each other.
+private actor Rendezvous {
+    private var missing: Int
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    init(of count: Int) { missing = count }
+
+    func arrive() async {
+        missing -= 1
+        guard missing > 0 else { return waiting.forEach { $0.resume() } }
+        await withCheckedContinuation { waiting.append($0) }
     }
 }
