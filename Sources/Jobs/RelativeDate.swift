@@ -11,7 +11,7 @@ package struct RelativeDate: Hashable, Sendable {
         case daysFromToday(Int)
         case monthsFromToday(Int)
         /// The first or last day of the period so many periods away from today's.
-        case edge(Edge, Period, Int)
+        case edge(Edge, CalendarPeriod, Int)
         /// The first or last day of a month, of this year where none is given.
         case monthEdge(Edge, month: Int, year: Int?)
         /// A weekday, 1 to 7, of the ISO week so many weeks away.
@@ -21,7 +21,6 @@ package struct RelativeDate: Hashable, Sendable {
         case lastWeekday(Int)
     }
     private enum Edge { case first, last }
-    private enum Period: String { case week, month, quarter, year }
 
     /// What error texts ask for.
     package static let expected = """
@@ -55,10 +54,8 @@ package struct RelativeDate: Hashable, Sendable {
         case .daysFromToday(let days): return today.advanced(by: days)
         case .monthsFromToday(let months): return today.adding(months: months)
         case .edge(let edge, let period, let away):
-            let start = RelativeDate.start(of: period, today)
-            return edge == .first
-                ? RelativeDate.moved(start, by: away, period)
-                : RelativeDate.moved(start, by: away + 1, period).advanced(by: -1)
+            let start = period.start(today)
+            return edge == .first ? period.move(start, by: away) : period.move(start, by: away + 1).advanced(by: -1)
         case .monthEdge(let edge, let month, let year):
             let january = today.startOfMonth.adding(months: 1 - today.civil.month)
             let start = january.adding(months: ((year ?? today.civil.year) - today.civil.year) * 12 + month - 1)
@@ -66,24 +63,6 @@ package struct RelativeDate: Hashable, Sendable {
         case .weekday(let weekday, let weeks): return today.startOfWeek.advanced(by: weekday - 1 + 7 * weeks)
         case .nextWeekday(let weekday): return today.advanced(by: (weekday - today.weekday + 6) % 7 + 1)
         case .lastWeekday(let weekday): return today.advanced(by: -((today.weekday - weekday + 6) % 7 + 1))
-        }
-    }
-
-    private static func start(of period: Period, _ day: Day) -> Day {
-        switch period {
-        case .week: day.startOfWeek
-        case .month: day.startOfMonth
-        case .quarter: day.startOfMonth.adding(months: -((day.civil.month - 1) % 3))
-        case .year: day.startOfMonth.adding(months: 1 - day.civil.month)
-        }
-    }
-
-    private static func moved(_ day: Day, by count: Int, _ period: Period) -> Day {
-        switch period {
-        case .week: day.advanced(by: 7 * count)
-        case .month: day.adding(months: count)
-        case .quarter: day.adding(months: 3 * count)
-        case .year: day.adding(months: 12 * count)
         }
     }
 }
@@ -175,7 +154,9 @@ extension RelativeDate {
             guard words[4].count == 4, let year = Int(words[4]), year > 0 else { return nil }
             return .monthEdge(edge, month: month + 1, year: year)
         }
-        guard words.count == 5, let away = away(words[3]), let period = Period(rawValue: words[4]) else { return nil }
+        guard words.count == 5, let away = away(words[3]), words[4] != "day",
+            let period = CalendarPeriod(rawValue: words[4])
+        else { return nil }
         return .edge(edge, period, away)
     }
 

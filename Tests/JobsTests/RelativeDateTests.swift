@@ -98,16 +98,57 @@ import Testing
         #expect(DateRangeType.days(name, today: try #require(Day(Self.today)))?.description == days)
     }
 
-    @Test func `This month is the month before on its first day`() throws {
-        let today = try #require(Day("2024-03-01"))
-        #expect(DateRangeType.days("this_month", today: today)?.description == "2024-02-01..2024-02-29")
-        #expect(DateRangeType.days("this_month_inc", today: today)?.description == "2024-03-01..2024-03-01")
-        let sunday = try #require(Day("2024-03-17"))
-        #expect(DateRangeType.days("last_week_sun_sat", today: sunday)?.description == "2024-03-10..2024-03-16")
-        #expect(DateRangeType.days("last_week_mon_sun", today: sunday)?.description == "2024-03-04..2024-03-10")
+    /// What a named range means on some days: the last of a year, a leap day, a Sunday, the first of a year and quarter.
+    static let ranges: [(name: String, today: String, days: String)] = [
+        ("last_7_days_inc", "2024-03-15", "2024-03-08..2024-03-15"),
+        ("last_1_days_inc", "2024-01-01", "2023-12-31..2024-01-01"),
+        ("last_30_days_inc", "2024-03-01", "2024-01-31..2024-03-01"),
+        ("this_week", "2024-03-15", "2024-03-11..2024-03-14"),
+        ("this_week_inc", "2024-03-15", "2024-03-11..2024-03-15"),
+        ("this_week_mon_sun", "2024-03-11", "2024-03-04..2024-03-10"),
+        ("this_week_mon_sun_inc", "2024-03-11", "2024-03-11..2024-03-11"),
+        ("this_week_mon_sun", "2024-03-17", "2024-03-11..2024-03-16"),
+        ("this_week_sun_sat", "2024-03-17", "2024-03-10..2024-03-16"),
+        ("this_week_sun_sat_inc", "2024-03-17", "2024-03-17..2024-03-17"),
+        ("this_week_sun_sat", "2024-03-16", "2024-03-10..2024-03-15"),
+        ("last_week", "2024-03-17", "2024-03-04..2024-03-10"),
+        ("last_week_mon_sun", "2024-03-17", "2024-03-04..2024-03-10"),
+        ("last_week_sun_sat", "2024-03-17", "2024-03-10..2024-03-16"),
+        ("last_week_sun_sat_inc", "2024-03-17", "2024-03-10..2024-03-17"),
+        ("last_week_inc", "2024-01-01", "2023-12-25..2024-01-01"),
+        ("last_2_weeks", "2024-01-03", "2023-12-18..2023-12-31"),
+        ("last_4_weeks_inc", "2024-02-29", "2024-01-29..2024-02-29"),
+        ("last_2_weeks_sun_sat", "2024-03-15", "2024-02-25..2024-03-09"),
+        ("this_month", "2024-03-01", "2024-02-01..2024-02-29"),
+        ("this_month_inc", "2024-03-01", "2024-03-01..2024-03-01"),
+        ("this_month", "2024-02-29", "2024-02-01..2024-02-28"),
+        ("last_month", "2025-03-31", "2025-02-01..2025-02-28"),
+        ("last_month_inc", "2024-02-29", "2024-01-01..2024-02-29"),
+        ("last_3_months_inc", "2024-01-01", "2023-10-01..2024-01-01"),
+        ("last_12_months", "2024-12-31", "2023-12-01..2024-11-30"),
+        ("this_quarter", "2024-05-15", "2024-04-01..2024-05-14"),
+        ("this_quarter", "2024-04-01", "2024-01-01..2024-03-31"),
+        ("this_quarter_inc", "2024-12-31", "2024-10-01..2024-12-31"),
+        ("last_quarter", "2024-02-29", "2023-10-01..2023-12-31"),
+        ("last_quarter_inc", "2024-02-29", "2023-10-01..2024-02-29"),
+        ("last_2_quarters", "2024-12-31", "2024-04-01..2024-09-30"),
+        ("this_year", "2024-01-01", "2023-01-01..2023-12-31"),
+        ("this_year", "2024-12-31", "2024-01-01..2024-12-30"),
+        ("this_year_inc", "2024-12-31", "2024-01-01..2024-12-31"),
+        ("last_2_years", "2024-02-29", "2022-01-01..2023-12-31"),
+        ("last_2_years_inc", "2024-02-29", "2022-01-01..2024-02-29"),
+    ]
+
+    @Test(arguments: ranges)
+    func `Ranges follow the calendar`(name: String, today: String, days: String) throws {
+        #expect(DateRangeType.days(name, today: try #require(Day(today)))?.description == days)
     }
 
-    @Test(arguments: ["custom", "last_week", "last_0_days", "last_7_days_inc", "last_x_days", "this_quarter", ""])
+    @Test(arguments: [
+        "custom", "last_0_days", "last_x_days", "last_-1_days", "last_7_day", "last_3_month", "last_days", "last_day",
+        "this_day", "this_2_weeks", "next_month", "last_month_mon_sun", "last_week_sat_fri", "last_7_days_inc_inc",
+        "today_inc", "last_9999_years", "last_36501_days", "last__days", "_inc", "",
+    ])
     func `Ranges of doubtful meaning are refused`(name: String) throws {
         #expect(DateRangeType.days(name, today: try #require(Day(Self.today))) == nil)
     }
@@ -121,5 +162,8 @@ import Testing
         #expect(try ExportQuery(["ds_id": "AW"]).days(now: now, zone: .gmt) == nil)
         let named = ExportQuery(["date_range_type": "last_month"])
         #expect(try named.days(now: now, zone: helsinki)?.description == "2024-03-01..2024-03-31")
+        let weeks = ExportQuery(["date_range_type": "last_2_weeks_inc"])
+        #expect(try weeks.days(now: now, zone: .gmt)?.description == "2024-03-11..2024-03-31")
+        #expect(try weeks.days(now: now, zone: helsinki)?.description == "2024-03-18..2024-04-01")
     }
 }
