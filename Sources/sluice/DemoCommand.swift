@@ -53,9 +53,28 @@ struct DemoCommand: AsyncParsableCommand {
             }
         }
         guard code == 0 else { throw ExitCode(code) }
+        let file = into + (into.hasSuffix("/") ? "" : "/") + "facebook_ads.csv.gz"
         Terminal.writeRemark(
-            "\nThe job is \(into)/job.yaml; what it loaded is beside it. Try: zcat \(into)/facebook_ads.csv.gz | head\n"
+            """
+
+            The job is job.yaml in \(into); its paths count from there. Try:
+              zcat \(Self.shellWord(file)) | head
+              (cd \(Self.shellWord(into)) && \(Self.shellWord(Self.program)) status job.yaml)
+
+            """
         )
+    }
+
+    /// This program as it was called, from whatever folder.
+    private static var program: String {
+        let name = CommandLine.arguments.first ?? "sluice"
+        return name.contains("/") ? URL(fileURLWithPath: name).path : name
+    }
+
+    /// A text as one word of the shell.
+    private static func shellWord(_ text: String) -> String {
+        let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "/._-+=:,@%".contains($0)) }
+        return isPlain ? text : "'" + text.replacing("'", with: "'\\''") + "'"
     }
 
     /// The job of the demo: two folders with a window each week, one single file.

@@ -72,6 +72,31 @@ import Testing
         #expect((Int(line.split(separator: " ")[2]) ?? 0) >= 1, "\(second.text)")
     }
 
+    @Test(arguments: [[], ["--into", "it's here/"]]) func theDemoSaysWhatCanBePasted(_ into: [String]) async throws {
+        await Turnstile.worlds.enter()
+        defer { Turnstile.worlds.leave() }
+        let folder = try TemporaryFolder()
+        func run(_ program: String, _ arguments: [String]) async throws -> Sluice.Outcome {
+            try await Sluice.Running(
+                program,
+                arguments,
+                environment: [:],
+                in: folder.path,
+                input: nil,
+                within: .seconds(60)
+            ).outcome
+        }
+        let demo = try await run(Sluice.path, ["demo"] + into)
+        #expect(demo.exitCode == 0, "\(demo.everything)")
+        let lines = demo.text.split(separator: "\n").filter { $0.hasPrefix("  ") }.map(String.init)
+        try #require(lines.count == 2, "\(demo.text)")
+        let rows = try await run("/bin/sh", ["-c", lines[0]])
+        #expect(rows.text.split(separator: "\n").count == 10, "\(rows.everything)")
+        let status = try await run("/bin/sh", ["-c", lines[1]])
+        #expect(status.exitCode == 0, "\(status.everything)")
+        #expect(status.text.contains("2 240") && !status.text.contains("not there"), "\(status.everything)")
+    }
+
     @Test func theSandboxWorksAsACommand() async throws {
         await Turnstile.worlds.enter()
         defer { Turnstile.worlds.leave() }
