@@ -47,6 +47,8 @@ struct ExportCommand: AsyncParsableCommand {
     @Flag(help: "Refuse to replace a file that exists.")
     var noClobber = false
 
+    @OptionGroup var loaded: LoadedOptions
+
     @Flag(help: "Accept a load with fewer rows than before, or none.")
     var allowShrink = false
 
@@ -78,6 +80,7 @@ struct ExportCommand: AsyncParsableCommand {
         var options = RunOptions()
         options.allowShrink = allowShrink
         options.keepsExisting = noClobber
+        try loaded.apply(to: &options.plan)
         options.waits = wait
         return JobRun(
             job: job,

@@ -71,11 +71,7 @@ struct SelectionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only windows up to this day.", valueName: "date"))
     var endDate: String?
 
-    @Option(help: ArgumentHelp("Load again: stale (another query or stages) or all.", valueName: "stale|all"))
-    var reload: ReloadChoice?
-
-    @Flag(help: "Keep windows that were loaded with another query or other stages.")
-    var acceptStale = false
+    @OptionGroup var loaded: LoadedOptions
 
     @Flag(help: "Accept loads with fewer rows than before, or none.")
     var allowShrink = false
@@ -91,12 +87,8 @@ struct SelectionOptions: ParsableArguments {
         var options = RunOptions()
         options.exports = exports
         options.allowShrink = allowShrink
-        options.plan.acceptStale = acceptStale
         options.plan.onlyFailed = onlyFailed
-        options.plan.reload = reload?.planned ?? .none
-        if reload != nil, acceptStale {
-            throw CommandFailure(.usage, "--reload and --accept-stale exclude each other; give one of them")
-        }
+        try loaded.apply(to: &options.plan)
         if let shard {
             guard let part = Shard(shard) else {
                 throw CommandFailure(
@@ -125,6 +117,24 @@ struct SelectionOptions: ParsableArguments {
             throw CommandFailure(.usage, "--start-date \(start) is after --end-date \(end)")
         }
         return days
+    }
+}
+
+/// What becomes of windows that are loaded already.
+struct LoadedOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Load again: stale (another query or stages) or all.", valueName: "stale|all"))
+    var reload: ReloadChoice?
+
+    @Flag(help: "Keep windows that were loaded with another query or other stages.")
+    var acceptStale = false
+
+    /// Hands the choice on to the planner.
+    func apply(to plan: inout PlanOptions) throws {
+        if reload != nil, acceptStale {
+            throw CommandFailure(.usage, "--reload and --accept-stale exclude each other; give one of them")
+        }
+        plan.reload = reload?.planned ?? .none
+        plan.acceptStale = acceptStale
     }
 }
 

@@ -226,6 +226,37 @@ import TestSupport
         }
     }
 
+    /// What the refusals of a one-shot export advise, it takes.
+    @Test func aQueryFromTheCommandLineIsLoadedAgain() async throws {
+        try await Self.withWorlds { world, database, _ in
+            let query = MistakeTests.export(into: database.url, ["--fields": "Date,Campaign,Clicks,Cost"])
+            func export(_ more: String..., expecting exitCode: Int32 = 0, queries: Int) async throws -> String {
+                world.sandbox.clearRequests()
+                let outcome = try await world.run(query + ["--table", "ads.spend", "--name", "spend"] + more)
+                #expect(outcome.exitCode == exitCode, "\(more): \(outcome.everything)")
+                #expect(world.submissions.count == queries, "\(more)")
+                #expect(try await database.query("SELECT count(*) FROM ads.spend") == "21")
+                return outcome.errors
+            }
+            _ = try await export(queries: 1)
+            let filter = "filter: clicks >= 0"
+            let stale = try await export("--stage", filter, expecting: 2, queries: 0)
+            #expect(stale.contains("--reload=stale") && stale.contains("--accept-stale"), "\(stale)")
+            _ = try await export("--stage", filter, "--reload=stale", queries: 1)
+            _ = try await export("--stage", filter, queries: 0)
+            _ = try await export("--stage", filter, "--reload", "all", queries: 1)
+            _ = try await export("--accept-stale", queries: 0)
+            let cut = try await export("--stage", filter, "--window", "week", expecting: 2, queries: 0)
+            #expect(cut.contains("--reload=all"), "\(cut)")
+            _ = try await export("--stage", filter, "--window", "week", "--reload=all", queries: 1)
+            let both = try await export("--reload=all", "--accept-stale", expecting: 2, queries: 0)
+            #expect(both.contains("exclude each other"), "\(both)")
+            // A single file is written whole by every run.
+            let file = try await world.run(MistakeTests.export(into: "out.csv") + ["--reload=all"])
+            #expect(file.exitCode == 0, "\(file.everything)")
+        }
+    }
+
     // MARK: Kills
 
     /// kill -9 at any moment, run again: the rows of an unbroken run, and no window queried again after its commit.
