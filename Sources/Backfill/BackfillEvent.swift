@@ -1,4 +1,4 @@
-import SupermetricsAPI
+public import SupermetricsAPI
 
 /// Something that happened in a run, told as it happens.
 public enum BackfillEvent: Sendable, Hashable {
@@ -12,10 +12,24 @@ public enum BackfillEvent: Sendable, Hashable {
     case progress(TransferProgress)
     /// A backfill is over: so many of its wanted days are loaded, so many are not.
     case settled(transferID: Int, backfillID: Int, status: String, done: Int, failed: Int)
+    /// The days asked for today leave no room for the next backfill: nothing is created before 00:00 UTC of `nextDay`.
+    case waitingForNextDay(UsedUpDay)
     /// Something recovered or worth knowing.
     case warning(transferID: Int?, text: String)
     /// A transfer is through.
     case ended(TransferSummary)
+}
+
+/// A UTC day on which no more days may be asked for.
+public struct UsedUpDay: Sendable, Hashable {
+    /// The days asked for on it.
+    public var asked: Int
+    /// The most that may be, as set.
+    public var limit: Int
+    /// Wanted days of all transfers that are still to be asked for.
+    public var left: Int
+    /// The day that begins, at 00:00 UTC, with room for as many again.
+    public var nextDay: CalendarDay
 }
 
 /// How far a transfer is.

@@ -81,6 +81,8 @@ struct Scheduler {
     private var quotaFailure: SupermetricsError?
     /// Nothing is created before: the API asked to wait, or has too many requests of ours for now.
     private var heldUntil = Duration.zero
+    /// The UTC day of which was told that it has no room left.
+    private var usedUpDay: Int?
     private var wasAnswered = false
     private var unanswered = 0
     private let random: @Sendable () -> Double
@@ -258,8 +260,12 @@ struct Scheduler {
                 continue
             }
             guard busy < settings.active, heldUntil <= now.elapsed,
-                let range = tracks[place].nextRange(at: now.elapsed), isAllowed(range)
+                let range = tracks[place].nextRange(at: now.elapsed)
             else { continue }
+            guard isAllowed(range) else {
+                tellOfUsedUpDay()
+                continue
+            }
             tracks[place].begin(range)
             actions.append(.latest(transferID: tracks[place].goal.transferID))
             busy += 1
@@ -270,6 +276,19 @@ struct Scheduler {
     private func isAllowed(_ range: DayRange) -> Bool {
         guard let most = settings.maxRunsPerDay else { return true }
         return asked[today, default: 0] + range.dayCount <= most
+    }
+
+    /// Says once a day that the next backfills wait for the day after.
+    private mutating func tellOfUsedUpDay() {
+        guard let limit = settings.maxRunsPerDay, usedUpDay != today else { return }
+        usedUpDay = today
+        let day = UsedUpDay(
+            asked: asked[today, default: 0],
+            limit: limit,
+            left: tracks.reduce(0) { $0 + $1.daysToAskFor },
+            nextDay: CalendarDay(number: today + 1)
+        )
+        actions.append(.tell(.waitingForNextDay(day)))
     }
 
     private func backoff(_ place: Int, _ error: SupermetricsError?) -> Duration {

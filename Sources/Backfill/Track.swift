@@ -107,6 +107,9 @@ struct Track: Sendable {
         DaySet([range]).intersection(DaySet([goal.range])).subtracting(done).subtracting(DaySet(days: failed.keys))
     }
 
+    /// Days that no backfill was asked for yet.
+    var daysToAskFor: Int { (chunks + retries.map(\.range)).reduce(0) { $0 + $1.dayCount } }
+
     /// What comes next; nil while that has to wait.
     func nextRange(at now: Duration) -> DayRange? {
         chunks.first ?? retries.first { $0.notBefore <= now }?.range

@@ -1,4 +1,5 @@
 import Backfill
+import Foundation
 import Logging
 import SupermetricsAPI
 import Synchronization
@@ -16,6 +17,8 @@ final class BackfillProgress: Sendable {
     private struct State {
         var lines: [Int: Line] = [:]
         var order: [Int] = []
+        /// The latest day whose room was used up.
+        var usedUp: UsedUpDay?
     }
 
     private let state = Mutex(State())
@@ -69,6 +72,13 @@ final class BackfillProgress: Sendable {
                     "transfer": "\(transfer)", "backfill": "\(id)", "status": "\(status)", "done": "\(done)",
                     "failed": "\(failed)",
                 ]
+            )
+        case .waitingForNextDay(let day):
+            state.withLock { $0.usedUp = day }
+            line(
+                .info,
+                "--max-runs-per-day leaves no room for the next backfill; waiting for the next UTC day",
+                ["asked": "\(day.asked)", "limit": "\(day.limit)", "left": "\(day.left)", "until": "\(day.midnight)"]
             )
         case .warning(let transfer, let text):
             line(.warning, text, transfer.map { ["transfer": "\($0)"] } ?? [:])
@@ -147,25 +157,32 @@ final class BackfillProgress: Sendable {
     private func lines() -> [String] {
         let state = state.withLock { $0 }
         let all = state.order.compactMap { state.lines[$0] }
-        guard !all.isEmpty else { return [] }
+        let usedUp = state.usedUp.flatMap { $0.lasts ? $0 : nil }
+        guard !all.isEmpty || usedUp != nil else { return [] }
         let atWork = all.filter { !$0.isEnded && $0.progress.backfillID != nil }
-        var lines = atWork.prefix(12).map(Self.text)
+        var lines = atWork.prefix(12).map { Self.text($0, isPaced: usedUp == nil) }
         if atWork.count > 12 { lines.append("  and \(atWork.count - 12) more") }
         let done = all.reduce(0) { $0 + $1.progress.doneDays }
         let wanted = all.reduce(0) { $0 + $1.progress.wantedDays }
         let failed = all.reduce(0) { $0 + $1.progress.failedDays }
         let fresh = all.reduce(0) { $0 + max(0, $1.progress.doneDays - $1.doneAtFirst) }
         var total = "\(Figure.count(done))/\(Figure.count(wanted)) days, \(failed) failed"
-        if let first = all.map(\.first).min() { total += Self.pace(fresh, left: wanted - done, since: first) }
+        if let usedUp {
+            // What a rate says of the time left is wrong while time passes without work.
+            total += ", waiting until \(usedUp.midnight) (--max-runs-per-day \(usedUp.limit))"
+        } else if let first = all.map(\.first).min() {
+            total += Self.pace(fresh, left: wanted - done, since: first)
+        }
         return lines + [total]
     }
 
-    private static func text(_ line: Line) -> String {
+    private static func text(_ line: Line, isPaced: Bool) -> String {
         let progress = line.progress
         var text = "  transfer \(progress.transferID)  backfill \(progress.backfillID ?? 0) "
         text += progress.range.map { "\($0)" } ?? ""
         text += "  \(progress.status ?? "")  \(progress.runsCompleted)/\(progress.runsTotal) runs"
         if progress.runsFailed > 0 { text += ", \(progress.runsFailed) failed" }
+        guard isPaced else { return text }
         let left = progress.wantedDays - progress.doneDays
         return text + pace(progress.doneDays - line.doneAtFirst, left: left, since: line.first)
     }
@@ -179,4 +196,12 @@ final class BackfillProgress: Sendable {
         if left > 0 { text += ", about \(Figure.duration(Double(left) * seconds / Double(done))) left" }
         return text
     }
+}
+
+extension UsedUpDay {
+    /// Whether its end is still to come.
+    fileprivate var lasts: Bool { Int(Date().timeIntervalSince1970) < nextDay.number * 86_400 }
+
+    /// When the next day begins, as a log has it.
+    fileprivate var midnight: String { "\(nextDay)T00:00Z" }
 }

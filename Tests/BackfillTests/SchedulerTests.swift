@@ -32,10 +32,14 @@ import Testing
         }
 
         mutating func take(_ event: Scheduler.Event, after wait: Duration = .zero) -> [Scheduler.Action] {
+            takeAll(event, after: wait).filter { if case .tell = $0 { false } else { true } }
+        }
+
+        /// What is told, too.
+        mutating func takeAll(_ event: Scheduler.Event, after wait: Duration = .zero) -> [Scheduler.Action] {
             elapsed += wait
             let time = start.addingTimeInterval(elapsed / .seconds(1))
             return scheduler.take(event, at: Scheduler.Moment(elapsed: elapsed, time: time, serverTime: time))
-                .filter { if case .tell = $0 { false } else { true } }
         }
 
         /// Goes to the next tick.
@@ -282,6 +286,33 @@ import Testing
         // Eight more would be fifteen.
         #expect(try desk.tick() == [.latest(transferID: 2)])
         #expect(desk.elapsed >= .seconds(3600) && desk.elapsed < .seconds(3610))
+    }
+
+    @Test func saysOnceADayThatItWaitsForTheNext() throws {
+        var desk = try Desk("2024-01-01..2024-01-15", start: "2024-06-01T23:00:00Z") {
+            $0.maxRunsPerDay = 5
+            $0.chunk = .days(4)
+        }
+        var told: [UsedUpDay] = []
+        func listen(_ actions: [Scheduler.Action]) {
+            for case .tell(.waitingForNextDay(let day)) in actions { told.append(day) }
+        }
+        var intent = try desk.begin()
+        for (id, left) in [(7, 12), (8, 8), (9, 4)] {
+            listen(desk.takeAll(.created(intent, .success(desk.backfill(id, .created, intent.range)))))
+            var over = desk.backfill(id, .completed, intent.range)
+            over.completed = intent.range.dayCount
+            listen(desk.takeAll(.got(backfillID: id, .success(over))))
+            // Nothing is said again while the day lasts.
+            listen(desk.takeAll(.tick, after: .seconds(60)))
+            let day = try #require(told.last)
+            #expect((day.asked, day.limit, day.left) == (intent.range.dayCount, 5, left))
+            #expect(day.nextDay == CalendarDay("2024-06-0\(told.count + 1)"))
+            #expect(told.count == id - 6)
+            #expect(try desk.tick() == [.latest(transferID: 2)])
+            intent = try desk.intent(desk.take(.latest(transferID: 2, .success(nil))))
+        }
+        #expect(told.count == 3)
     }
 
     @Test func theAPIsWaitIsKept() throws {

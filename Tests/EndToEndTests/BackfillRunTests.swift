@@ -321,6 +321,24 @@ import Testing
         }
     }
 
+    @Test func theDaysOfTodayAreUsed() async throws {
+        try await withWorld(Self.options()) { world in
+            func run(from: String, _ more: String...) async throws -> Sluice.Outcome {
+                let limits = ["--max-runs-per-day", "2", "--journal", "run.journal"]
+                return try await world.run(Self.flags(from: from, to: "2024-01-06") + limits + more)
+            }
+            let first = try await run(from: "2024-01-05")
+            #expect(first.exitCode == 0, "\(first.everything)")
+            let waiting = try await run(from: "2024-01-01", "--max-minutes", "0.1")
+            #expect(waiting.exitCode == 4, "\(waiting.everything)")
+            let lines = waiting.errors.split(separator: "\n").filter { $0.contains("waiting for the next UTC day") }
+            #expect(lines.count == 1, "\(waiting.errors)")
+            for part in ["asked=2", "limit=2", "left=4", "T00:00Z"] {
+                #expect(lines.first?.contains(part) == true, "\(waiting.errors)")
+            }
+        }
+    }
+
     @Test func theExampleRuns() async throws {
         try await withWorld(Self.options { $0.backfills.dayTime = .microseconds(100) }) { world in
             let example = try String(contentsOfFile: ExampleTests.root + "/examples/history.yaml", encoding: .utf8)
