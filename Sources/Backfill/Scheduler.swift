@@ -450,7 +450,7 @@ struct Scheduler {
         case _ where error.isTransient: postpone(place, range, error)
         // Other ranges may be within the licence.
         case _ where error.code?.hasPrefix("LICENSE_") == true && error.code?.hasSuffix("_EXCEEDED") == true:
-            giveUp(place, range, BackfillFailure(error))
+            giveUp(place, range, BackfillFailure(error.advising(chunkBelow: range.dayCount)))
         default: end(place, BackfillFailure(error))
         }
     }
@@ -841,5 +841,20 @@ extension SupermetricsError {
         case .client, .authentication, .permission, .validation, .notFound, .conflict, .rateLimit, .quota: return false
         default: return statusCode.map { !(400..<500).contains($0) } ?? true
         }
+    }
+
+    /// The error with the cure for a range the licence finds too long, where it may be that: the API has one code for too
+    /// many days and for days too long ago, and a number only in its words.
+    fileprivate func advising(chunkBelow days: Int) -> SupermetricsError {
+        guard code == "LICENSE_HISTORICAL_RANGE_EXCEEDED", days > 1 else { return self }
+        var error = self
+        let most = message.firstMatch(of: /at most (\d+) days?\b/).flatMap { Int($0.output.1) }
+        if let most, 1..<days ~= most {
+            error.advice = "cut the range with --chunk '\(ChunkSize.days(most))'"
+        } else {
+            error.advice =
+                "if \(days) days are too many at once, cut the range with a smaller --chunk; else ask for later days"
+        }
+        return error
     }
 }

@@ -315,6 +315,24 @@ import Testing
         #expect(told.count == 3)
     }
 
+    /// One code for too many days and for days too long ago; only the API's words tell them apart.
+    @Test(arguments: [
+        ("The licence allows backfills of at most 10 days.", "; cut the range with --chunk '10 days'"),
+        ("Backfills span at most 1 day", "; cut the range with --chunk 'day'"),
+        ("The licence does not reach back to 2020-01-01.", "; if 31 days are too many at once, cut the range with"),
+        ("at most 400 days", "; if 31 days are too many at once, cut the range with a smaller --chunk"),
+    ])
+    func aRangeTooLongForTheLicenceNamesTheCure(_ words: String, _ cure: String) throws {
+        var desk = try Desk("2024-01-01..2024-01-31")
+        let intent = try desk.begin()
+        var refusal = SupermetricsError(.permission, words, advice: "the licence does not cover this; ask its owner")
+        (refusal.statusCode, refusal.code) = (403, "LICENSE_HISTORICAL_RANGE_EXCEEDED")
+        _ = desk.take(.created(intent, .failure(refusal)))
+        let failure = try #require(desk.scheduler.summary.failures.first)
+        #expect(failure.message.contains(cure), "\(failure.message)")
+        #expect(failure.cause == .quota && failure.days.count == 31)
+    }
+
     @Test func theAPIsWaitIsKept() throws {
         var desk = try Desk("2024-01-01..2024-01-10")
         let intent = try desk.begin()

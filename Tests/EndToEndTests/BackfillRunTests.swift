@@ -339,6 +339,17 @@ import Testing
         }
     }
 
+    @Test func aChunkIsLongerThanTheLicenceAllows() async throws {
+        try await withWorld(Self.options { $0.backfills.maximumDays = 10 }) { world in
+            let command = Self.flags(from: "2024-01-01", to: "2024-01-31")
+            let refused = try await world.run(command)
+            #expect(refused.exitCode == 7, "\(refused.everything)")
+            #expect(refused.errors.contains("--chunk '10 days'"), "\(refused.errors)")
+            let cured = try await world.run(command + ["--chunk", "10 days"])
+            #expect(cured.exitCode == 0, "\(cured.everything)")
+        }
+    }
+
     @Test func theExampleRuns() async throws {
         try await withWorld(Self.options { $0.backfills.dayTime = .microseconds(100) }) { world in
             let example = try String(contentsOfFile: ExampleTests.root + "/examples/history.yaml", encoding: .utf8)
