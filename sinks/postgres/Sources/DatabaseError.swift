@@ -116,6 +116,12 @@ extension DatabaseError {
         }
     }
 
+    /// Whether somebody else has just made what was to be made: of two at the same moment one meets the catalog's index.
+    var isMadeAlready: Bool {
+        let indexes = ["pg_namespace_nspname_index", "pg_type_typname_nsp_index"]
+        return ["42P06", "42P07"].contains(sqlState) || constraint.map(indexes.contains) == true
+    }
+
     /// A message without the values it quotes, whatever the language of the server.
     ///
     /// What is about data quotes little else, what is about constraints quotes names, and values only at its end.

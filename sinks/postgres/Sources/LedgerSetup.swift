@@ -40,22 +40,38 @@ extension Database {
             guard version < migrations.version else { return }
             do {
                 if version == 0 {
-                    let exists = try await connection.query(
-                        "SELECT 1 FROM pg_namespace WHERE nspname = $1",
-                        [ledgerSchema]
-                    ).first
-                    if exists == nil { try await connection.execute("CREATE SCHEMA \(SQLText.name(ledgerSchema))") }
+                    try await lockMaking(ofSchema: ledgerSchema, connection)
+                    if try await !hasSchema(ledgerSchema, connection) {
+                        try await connection.execute("CREATE SCHEMA \(SQLText.name(ledgerSchema))")
+                    }
                 }
                 for statement in migrations.statements(from: version, in: ledgerSchema) {
                     try await connection.execute(statement)
                 }
-            } catch let error as DatabaseError where error.sqlState == "42501" {
+            } catch var error as DatabaseError {
+                error.isTransient = error.isTransient || error.isMadeAlready
+                guard error.sqlState == "42501" else { throw error }
                 await connection.rollback()
                 let handOut = try await ledgerHandOut(connection, version: version)
                 throw needsAdministrator(handOut.statements, because: handOut.reason)
             }
         }
     }
+
+    // MARK: Schemas
+
+    func hasSchema(_ schema: String, _ connection: Connection) async throws -> Bool {
+        try await connection.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [schema]).first != nil
+    }
+
+    /// Has other runs wait that would make the schema too: even `IF NOT EXISTS` fails for the second of two at once.
+    ///
+    /// A transaction takes this lock of one schema at most, after that of the ledger and before that of a table.
+    func lockMaking(ofSchema schema: String, _ connection: Connection) async throws {
+        try await connection.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", ["sluice schema \(schema)"])
+    }
+
+    // MARK: Somebody else
 
     /// Statements that make the ledger, or add to one of `version`, for somebody who may.
     func ledgerHandOut(_ connection: Connection, version: Int) async throws -> (statements: [String], reason: String) {

@@ -229,8 +229,7 @@ final class TargetTable: Sendable {
     func neededChange(_ design: TableDesign, _ connection: Connection) async throws -> TableDesign.Change {
         guard let shape = try await admit(connection) else {
             var change = design.creation
-            let exists = try await connection.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [table.schema])
-            if exists.first == nil {
+            if try await !database.hasSchema(table.schema, connection) {
                 change.statements.insert("CREATE SCHEMA \(SQLText.name(table.schema))", at: 0)
                 change.description.insert("create the schema \(table.schema)", at: 0)
             }
@@ -298,6 +297,9 @@ final class TargetTable: Sendable {
 
     /// Makes or changes the table within the caller's transaction.
     private func apply(_ design: TableDesign, _ connection: Connection) async throws {
+        if try await !database.hasSchema(table.schema, connection) {
+            try await database.lockMaking(ofSchema: table.schema, connection)
+        }
         try await connection.query(
             "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
             ["sluice table \(table.quoted)"]
@@ -310,7 +312,7 @@ final class TargetTable: Sendable {
         } catch {
             // Somebody else has just made it: the next look sees that.
             var error = error
-            error.isTransient = error.isTransient || ["42P07", "42P06"].contains(error.sqlState)
+            error.isTransient = error.isTransient || error.isMadeAlready
             guard error.sqlState == "42501" else { throw error }
             await connection.rollback()
             throw try await database.needsAdministrator(handOut(change, connection), because: "\(error)")

@@ -192,6 +192,56 @@ import Testing
         }
     }
 
+    /// Tables of one schema that is not there yet, and that is the ledger's as well for some.
+    @Test(arguments: 0..<8) func runsThatMakeASchemaAtOnce(_ round: Int) async throws {
+        try await SinkWorld.with { world in
+            let loader = world.loader
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<6 {
+                    var other = loader
+                    other.export.export = "rows \(number)"
+                    other.options.table = "fresh.t\(number)"
+                    other.options.ledger = number < 4 ? "sluice" : "fresh"
+                    other.options.connections = 1
+                    // What would be tried again, and then succeed, must not happen either.
+                    other.retries.pauses = []
+                    group.addTask { [other] in try await other.run([number], "new") }
+                }
+                try await group.waitForAll()
+            }
+            let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'fresh' AND tablename LIKE 't_'"
+            #expect(try await world.database.query(tables) == "6")
+        }
+    }
+
+    /// One that is being made by a run whose transaction has not ended: it is waited for, and then it is there.
+    @Test(arguments: ["table", "ledger"]) func aSchemaThatIsBeingMade(_ purpose: String) async throws {
+        try await SinkWorld.with { world in
+            let (database, isLedger) = (world.database, purpose == "ledger")
+            world.loader.options.table = isLedger ? "ads.rows" : "fresh.rows"
+            world.loader.options.ledger = isLedger ? "fresh" : "sluice"
+            world.loader.retries.pauses = []
+            // Ends when somebody waits for it.
+            async let other = database.query(
+                """
+                BEGIN; CREATE SCHEMA fresh; SELECT pg_advisory_xact_lock(hashtextextended('sluice schema fresh', 0));
+                DO $$ BEGIN
+                    WHILE NOT EXISTS (
+                        SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))
+                    ) LOOP PERFORM pg_sleep(0.01); END LOOP;
+                END $$; COMMIT
+                """
+            )
+            let isHeld =
+                "SELECT count(*) > 0 FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
+                + " WHERE l.locktype = 'advisory' AND d.datname = current_database()"
+            while try await database.query(isHeld) != "t" { await Task.yield() }
+            try await world.loader.run([0], "new")
+            _ = try await other
+            #expect(try await world.loader.ledger().checkpoints.count == 1)
+        }
+    }
+
     /// The answer to a COMMIT that never comes: whether it took place is looked up before anything is done again.
     @Test(arguments: LoadMode.allCases) func anAnswerThatIsLost(_ mode: LoadMode) async throws {
         try await SinkWorld.with(mode: mode) { world in
