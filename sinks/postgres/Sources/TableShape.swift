@@ -138,6 +138,27 @@ struct TableDesign: Hashable, Sendable {
         }
     }
 
+    /// What a schema that sluice made is marked with: the readers of every table there need it.
+    static let schemaMark = "made by sluice"
+
+    /// Makes the schema; part of making the table.
+    var schemaCreation: Change {
+        let schema = SQLText.name(table.schema)
+        return Change(
+            statements: [
+                "CREATE SCHEMA \(schema)", "COMMENT ON SCHEMA \(schema) IS \(SQLText.literal(Self.schemaMark))",
+            ] + schemaGrants,
+            description: ["create the schema \(table.schema)"]
+        )
+    }
+
+    /// Lets the readers find the table in a schema of sluice's own.
+    var schemaGrants: [String] {
+        readers.isEmpty ? [] : ["GRANT USAGE ON SCHEMA \(SQLText.name(table.schema)) TO \(readerList)"]
+    }
+
+    private var readerList: String { readers.map(SQLText.name).joined(separator: ", ") }
+
     /// Makes the table.
     var creation: Change {
         let list = columns.map { "    \(SQLText.name($0.name)) \($0.type)" }.joined(separator: ",\n")
@@ -151,8 +172,7 @@ struct TableDesign: Hashable, Sendable {
         )
         if hasKey { change.statements.append(keyIndex) }
         if !readers.isEmpty {
-            let roles = readers.map(SQLText.name).joined(separator: ", ")
-            change.statements.append("GRANT SELECT ON \(table.quoted) TO \(roles)")
+            change.statements.append("GRANT SELECT ON \(table.quoted) TO \(readerList)")
         }
         return change
     }

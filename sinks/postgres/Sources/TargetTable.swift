@@ -229,9 +229,16 @@ final class TargetTable: Sendable {
     func neededChange(_ design: TableDesign, _ connection: Connection) async throws -> TableDesign.Change {
         guard let shape = try await admit(connection) else {
             var change = design.creation
-            if try await !database.hasSchema(table.schema, connection) {
-                change.statements.insert("CREATE SCHEMA \(SQLText.name(table.schema))", at: 0)
-                change.description.insert("create the schema \(table.schema)", at: 0)
+            let mark = try await connection.query(
+                "SELECT coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace WHERE nspname = $1",
+                [table.schema]
+            ).first
+            switch mark {
+            case nil:
+                change.statements = design.schemaCreation.statements + change.statements
+                change.description = design.schemaCreation.description + change.description
+            case TableDesign.schemaMark: change.statements = design.schemaGrants + change.statements
+            default: break
             }
             return change
         }

@@ -122,9 +122,15 @@ import Testing
                 #expect(temporary?.description.contains(grant) == true, "\(temporary as Any)")
                 try await administrator.query(grant)
             }
+            try await administrator.query("CREATE ROLE reader_of_\(administrator.name)")
+            world.loader.options.readers = ["reader_of_\(administrator.name)"]
             let error = await #expect(throws: SinkError.self) { try await notes(world) }
             try await administrator.query(Self.script(error))
             #expect(try await notes(world) == [])
+            let mayRead =
+                "has_schema_privilege(r, 'ads', 'USAGE') AND has_table_privilege(r, 'ads.rows', 'SELECT')"
+            let readers = "SELECT \(mayRead) FROM (SELECT 'reader_of_\(administrator.name)'::name AS r) AS role"
+            #expect(try await administrator.query(readers) == "t")
             try await world.loader.run([0, 1], "old")
             try await world.loader.run([0, 1], "new")
             try await world.expectFinished(Loader.rows([0, 1], "new"))

@@ -40,6 +40,32 @@ import Testing
         }
     }
 
+    /// Whoever may read a table must be able to use its schema; a schema of somebody else is not sluice's to open.
+    @Test func readersMayUseASchemaThatSluiceMade() async throws {
+        try await SinkWorld.with { world in
+            let (readers, database) = (["one", "two", "none"].map { "\($0)_\(world.database.name)" }, world.database)
+            try await database.query(readers.map { "CREATE ROLE \($0)" }.joined(separator: "; "))
+            func mayUse(_ schema: String) async throws -> String {
+                let columns = readers.map { "has_schema_privilege('\($0)', '\(schema)', 'USAGE')" }
+                return try await database.query("SELECT \(columns.joined(separator: ", "))")
+            }
+            world.loader.options.readers = [readers[0]]
+            try await world.loader.run([0], "new")
+            #expect(try await mayUse("ads") == "t|f|f")
+            // So do those of a table that comes later.
+            world.loader.options.table = "ads.later"
+            world.loader.options.readers = [readers[0], readers[1]]
+            try await world.loader.run([0], "new")
+            #expect(try await mayUse("ads") == "t|t|f")
+            try await database.query("CREATE SCHEMA theirs")
+            world.loader.options.table = "theirs.rows"
+            try await world.loader.run([0], "new")
+            #expect(try await mayUse("theirs") == "f|f|f")
+            let granted = "SELECT has_table_privilege('\(readers[0])', 'theirs.rows', 'SELECT')"
+            #expect(try await database.query(granted) == "t")
+        }
+    }
+
     @Test func newColumnsAreAdded() async throws {
         try await SinkWorld.with { world in
             try await world.loader.run([0], "old")
