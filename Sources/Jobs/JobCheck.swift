@@ -29,12 +29,28 @@ extension JobRun {
         try await withSupermetricsClient(configuration) { client in
             for export in exports {
                 let spec = try? await ExportResolver(job: job, client: client, now: now).resolve(export).spec
-                let (findings, schema) = await checkSource(of: export, size: spec?.size ?? export.window.size, client)
+                let (findings, landing) = await checkSource(of: export, size: spec?.size ?? export.window.size, client)
                 for finding in findings { found(finding) }
                 for entry in export.into {
-                    for finding in await checkDestination(entry, export, spec, schema) { found(finding) }
+                    for finding in await checkDestination(entry, export, spec, landing) { found(finding) }
                 }
             }
+        }
+    }
+
+    /// The columns that would land, and the ids of the query's dimensions.
+    private struct Landing {
+        var schema: Schema
+        var dimensions: [String]
+
+        /// Why `merge` needs a key of its own; nil where it can go by the dimensions.
+        var problemWithoutKey: String? {
+            let lost = dimensions.filter { schema.dimensions(of: [$0]) == nil }
+            guard dimensions.isEmpty || !lost.isEmpty else { return nil }
+            let names = lost.map { "'\($0)'" }.joined(separator: ", ")
+            let reason = lost.isEmpty ? "the query has none" : "the stages leave out \(names)"
+            return "merge goes by the query's dimensions, and \(reason); name the columns that identify a row:"
+                + " key: [date, …]"
         }
     }
 
@@ -43,12 +59,12 @@ extension JobRun {
         of export: Export,
         size: WindowSize,
         _ client: SupermetricsClient
-    ) async -> (findings: [CheckFinding], schema: Schema?) {
+    ) async -> (findings: [CheckFinding], landing: Landing?) {
         let place = "export '\(export.name)'"
         do {
             var findings: [CheckFinding] = []
             let fields = try await client.fields.list(dsID: export.query.dsID).value
-            let schema = checkFields(export, known: fields, place, &findings)
+            let landing = checkFields(export, known: fields, place, &findings)
             if case .named(let ids) = export.query.accounts, !export.query.accounts.needsResolving {
                 let accounts = try await client.accounts.list(dsID: export.query.dsID).value.accounts.map(\.id)
                 for id in ids where !accounts.contains(id) {
@@ -67,7 +83,7 @@ extension JobRun {
             if let warning = export.metricWarning(size: size, known: fields) {
                 findings.append(CheckFinding(state: .warning, text: "\(place): \(warning)"))
             }
-            return (findings, schema)
+            return (findings, landing)
         } catch {
             let failure = Failure(error) ?? Failure(.unexpected, "the check was cancelled")
             return ([CheckFinding(state: .failure(failure.kind), text: "\(place): \(failure.message)")], nil)
@@ -80,7 +96,7 @@ extension JobRun {
         known: [SupermetricsAPI::Field],
         _ place: String,
         _ findings: inout [CheckFinding]
-    ) -> Schema? {
+    ) -> Landing? {
         let byID = Dictionary(known.map { ($0.id.lowercased(), $0) }) { first, _ in first }
         var landed: [LandedField] = []
         for id in export.query.fieldIDs {
@@ -122,7 +138,10 @@ extension JobRun {
             made.append(RowAudit(interest))
             for entry in export.stages { made.append(try entry.stage()) }
             if let contract = export.contractStage { made.append(contract) }
-            return try BoundPipeline(reading: schema, through: made).output
+            return Landing(
+                schema: try BoundPipeline(reading: schema, through: made).output,
+                dimensions: landed.filter { !$0.isMetric }.map(\.id)
+            )
         } catch {
             findings.append(CheckFinding(state: .failure(.usage), text: "\(place): \(error)"))
             return nil
@@ -133,7 +152,7 @@ extension JobRun {
         _ entry: SinkEntry,
         _ export: Export,
         _ spec: ExportSpec?,
-        _ schema: Schema?
+        _ landing: Landing?
     ) async -> [CheckFinding] {
         let place = "export '\(export.name)'"
         do {
@@ -141,9 +160,13 @@ extension JobRun {
             return try await withSinks([resolved], installed: installed) { sinks in
                 var findings: [CheckFinding] = []
                 for sink in sinks {
-                    let notes = try await sink.check(landing: schema)
+                    let notes = try await sink.check(landing: landing?.schema)
                     if let spec { _ = try await sink.ledger(of: spec.id) }
                     let whole = "\(place): \(sink.destination)"
+                    if sink.mode == .merge, sink.key.isEmpty, let problem = landing?.problemWithoutKey {
+                        findings.append(CheckFinding(state: .failure(.usage), text: "\(whole): \(problem)"))
+                        continue
+                    }
                     findings.append(CheckFinding(state: .fine, text: "\(whole) can be written"))
                     findings += notes.map { note in
                         switch note.kind {

@@ -186,6 +186,27 @@ struct JobPlanTests {
         }
     }
 
+    @Test(
+        "A merge without a key goes by the query's dimensions, and all of them must land",
+        arguments: [
+            ("stages: [{drop: [ad_id]}]", "the stages leave out 'AdID'"), ("stages: [{drop: [cost]}]", nil),
+            ("stages: [{select: [ad_id, cost]}]", "the stages leave out 'Date', 'AccountID'"),
+            ("stages: [{rename: {ad_id: ad}}]", nil),
+        ] as [(String, String?)]
+    )
+    func mergeWithoutKey(stages: String, text: String?) async throws {
+        try await withRunWorld { world in
+            func destination(_ options: String) async throws -> CheckFinding? {
+                try await findings(world, world.yaml(stages, into: [options])).last
+            }
+            let found = try await destination("a: {mode: merge}")
+            #expect(found?.state == (text == nil ? .fine : .failure(.usage)))
+            if let text { #expect(found?.text.contains("\(text); name the columns") == true, "\(found?.text ?? "")") }
+            #expect(try await destination("b: {mode: merge, key: [cost]}")?.state == .fine)
+            #expect(try await destination("c: {mode: append}")?.state == .fine)
+        }
+    }
+
     @Test("A key that is not accepted is one finding with its kind")
     func key() async throws {
         try await withRunWorld({ $0.faults = [Fault(.status(401))] }) { world in
