@@ -169,7 +169,7 @@ extension JobReader {
         // What a stage would say of a value that is known to be wrong is no news.
         let stages = node["stages"]
         guard !mistakes.contains(where: { stages?.holds($0.location) ?? false }) else { return export }
-        mistakes += StageLint.mistakes(of: export, contractAt: node["contract"]?.location)
+        mistakes += StageLint.mistakes(of: export, contractAt: node["contract"]?.location, sinks: context.sinks)
         return export
     }
 

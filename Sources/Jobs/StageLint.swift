@@ -7,8 +7,12 @@ import SupermetricsAPI
 /// Column types are known to the API only; here all are text, and where a stage minds its types only its names are tried.
 enum StageLint {
     /// What is wrong with the stages: of each whether it can read its arguments, and the first that does not fit the
-    /// columns which reach it; and whether the contract fits the columns that land.
-    static func mistakes(of export: Export, contractAt location: JobLocation?) -> [JobMistake] {
+    /// columns which reach it; and whether the contract and the destinations take the columns that land.
+    static func mistakes(
+        of export: Export,
+        contractAt location: JobLocation?,
+        sinks: [any Sink.Type]
+    ) -> [JobMistake] {
         var mistakes: [JobMistake] = []
         var columns = columns(of: export)
         for entry in export.stages where Stages.names.contains(entry.name) {
@@ -31,8 +35,21 @@ enum StageLint {
                 mistakes.append(JobMistake(error.description, at: location))
             }
         }
+        guard let columns else { return mistakes }
+        for entry in export.into {
+            guard let sink = sinks.first(where: { $0.kind == entry.kind }) else { continue }
+            let taken = columns.names.filter(reservedColumns(of: sink).contains)
+            mistakes += taken.map { name in
+                JobMistake(
+                    "\(entry.kind) has a column '\(name)' of its own; rename the export's in stages",
+                    at: entry.location
+                )
+            }
+        }
         return mistakes
     }
+
+    private static func reservedColumns<S: Sink>(of sink: S.Type) -> Set<String> { S.Options.reservedColumns }
 
     /// The columns that reach the first stage; nil where the query alone does not tell.
     private static func columns(of export: Export) -> Schema? {

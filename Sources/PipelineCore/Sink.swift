@@ -4,6 +4,14 @@
 public protocol SinkOptions: Decodable, Sendable {
     /// The keys a user may write.
     associatedtype CodingKeys: CodingKey & CaseIterable
+
+    /// Names that no column can have in the destination, whatever the options say; none by default.
+    static var reservedColumns: Set<String> { get }
+}
+
+extension SinkOptions {
+    /// None.
+    public static var reservedColumns: Set<String> { [] }
 }
 
 /// Where rows land, and who remembers what has landed.

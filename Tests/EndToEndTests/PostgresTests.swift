@@ -446,6 +446,17 @@ import TestSupport
             try world.folder.write(long.yaml, to: "job.yaml")
             let refused = try await world.run(["check", "job.yaml"], environment: environment)
             #expect(refused.exitCode == 8 && refused.text.contains("63 bytes"), "\(refused.everything)")
+            let system = JobText.one {
+                $0.into = [Self.entry()]
+                $0.more = ["stages: [{rename: {campaign: xmin}}]"]
+            }
+            try world.folder.write(system.yaml, to: "job.yaml")
+            world.sandbox.clearRequests()
+            for command in [["check", "job.yaml"], ["check", "job.yaml", "--offline"], ["run", "job.yaml"]] {
+                let mistake = try await world.run(command, environment: environment)
+                #expect(mistake.exitCode == 2 && mistake.everything.contains("'xmin'"), "\(mistake.everything)")
+            }
+            #expect(world.sandbox.requests.isEmpty)
         }
     }
 }

@@ -84,6 +84,7 @@ struct CSVStub: Sink {
 
 struct NDJSONStub: Sink {
     struct Options: SinkOptions {
+        static let reservedColumns: Set<String> = ["xmin"]
         enum CodingKeys: String, CodingKey, CaseIterable { case path, compression, level }
         var path: String
         var compression: String?

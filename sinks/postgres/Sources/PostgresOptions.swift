@@ -25,6 +25,9 @@ extension PostgresSink {
             case keep
         }
 
+        /// The system columns (PostgreSQL, "System Columns"), which every table has already.
+        public static let reservedColumns: Set<String> = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"]
+
         /// How many connections load at once unless the options say otherwise.
         public static let defaultConnections = 4
 

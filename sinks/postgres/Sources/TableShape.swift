@@ -111,7 +111,7 @@ struct TableDesign: Hashable, Sendable {
         [(OwnColumn.window, "bigint")] + (hasKey ? [(OwnColumn.key, "uuid")] : [])
     }
 
-    /// Checks the names, which the server would cut silently.
+    /// Checks the names, which the server would cut silently or has columns of its own for.
     ///
     /// - Throws: `SinkError` with the code `.schema`.
     func checkNames() throws(SinkError) {
@@ -124,6 +124,13 @@ struct TableDesign: Hashable, Sendable {
                         + " \(count); rename it in stages"
                 )
             }
+        }
+        let system = PostgresSink.Options.reservedColumns
+        if let taken = schema.columns.first(where: { system.contains($0.name) }) {
+            throw SinkError(
+                .schema,
+                "column '\(taken.name)': every table of PostgreSQL has a system column of that name; rename it in stages"
+            )
         }
         let names = ownColumns.map(\.name)
         if let taken = schema.columns.first(where: { names.contains($0.name) }) {

@@ -176,6 +176,27 @@ import Testing
         }
     }
 
+    @Test(arguments: PostgresSink.Options.reservedColumns.sorted())
+    func namesOfSystemColumnsAreRefused(_ name: String) async throws {
+        try await SinkWorld.with { world in
+            let schema = Schema([Column(name: name, type: .text)])
+            let checked = await #expect(throws: SinkError.self) {
+                try await world.loader.open { try await $0.check(landing: schema) }
+            }
+            let error = await #expect(throws: SinkError.self) {
+                try await world.loader.run([0], "new", schema: schema) { _ in [["1"]] }
+            }
+            #expect(error?.code == .schema && error == checked)
+            #expect(error?.description.contains("column '\(name)'") == true, "\(error as Any)")
+            #expect(error?.description.contains("rename it") == true)
+            // What is refused is what the server has, and no other.
+            let found = try await world.database.query(
+                "SELECT attname FROM pg_attribute WHERE attrelid = 'pg_class'::regclass AND attnum < 0 ORDER BY 1"
+            )
+            #expect(found == PostgresSink.Options.reservedColumns.sorted().joined(separator: "\n"))
+        }
+    }
+
     // MARK: Adoption
 
     @Test func aTableOfSomebodyElseIsRefused() async throws {
