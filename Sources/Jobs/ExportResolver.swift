@@ -40,6 +40,7 @@ struct ExportResolver {
         for entry in export.stages { made.append(try entry.stage()) }
         let spec = ExportSpec(
             id: job.identity(of: export),
+            current: ExportID(job: job.name, export: export.name),
             name: export.name,
             query: export.query.withoutDates,
             range: range,

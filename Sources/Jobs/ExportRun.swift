@@ -82,6 +82,7 @@ struct ExportRun {
         var own: LeasedSink?
         let request = RunRequest(
             export: spec.id,
+            current: spec.current,
             runID: resources.runID,
             shard: options.plan.shard,
             waits: options.waits,

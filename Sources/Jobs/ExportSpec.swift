@@ -6,6 +6,8 @@ package import SupermetricsAPI
 package struct ExportSpec: Sendable {
     /// The identity of its windows.
     package var id: ExportID
+    /// The names that its job and it have now.
+    package var current: ExportID
     /// The name a user knows it by.
     package var name: String
     /// The query as the API takes it, without dates.
@@ -36,6 +38,7 @@ package struct ExportSpec: Sendable {
     /// An export with these settings; what is left out has the job file's defaults.
     package init(
         id: ExportID,
+        current: ExportID? = nil,
         name: String,
         query: JSONObject,
         range: DateRange?,
@@ -51,6 +54,7 @@ package struct ExportSpec: Sendable {
         rowLimit: Int = 1_000_000
     ) {
         self.id = id
+        self.current = current ?? id
         self.name = name
         self.query = query
         self.range = range

@@ -104,8 +104,10 @@ public enum CommitScope: Hashable, Sendable {
 
 /// What a run asks of a sink before it starts.
 public struct RunRequest: Hashable, Sendable {
-    /// The export.
+    /// The export, under the names its windows were first loaded by.
     public var export: ExportID
+    /// The same under the names that job and export have now.
+    public var current: ExportID
     /// The run.
     public var runID: String
     /// The shard of the run, where the run is one of several; a whole run excludes shards.
@@ -116,15 +118,17 @@ public struct RunRequest: Hashable, Sendable {
     /// would replace it.
     public var keepsExisting: Bool
 
-    /// A run of `export`.
+    /// A run of `export`, which was not renamed unless `current` says so.
     public init(
         export: ExportID,
+        current: ExportID? = nil,
         runID: String,
         shard: Shard? = nil,
         waits: Bool = false,
         keepsExisting: Bool = false
     ) {
         self.export = export
+        self.current = current ?? export
         self.runID = runID
         self.shard = shard
         self.waits = waits

@@ -154,13 +154,46 @@ struct ExportLedger: Sendable {
         return Set(usable.keys)
     }
 
-    func noteRun(_ runID: String, shard: Shard?, _ connection: Connection) async throws {
+    func noteRun(_ request: RunRequest, _ connection: Connection) async throws {
+        let current = request.current == export ? nil : request.current
         try await connection.query(
             """
-            INSERT INTO \(ledger("runs")) (\(Self.placeColumns), run_id, shard, began_at)
-            VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp()) ON CONFLICT DO NOTHING
+            INSERT INTO \(ledger("runs"))
+                (\(Self.placeColumns), run_id, shard, current_job, current_export, began_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp()) ON CONFLICT DO NOTHING
             """,
-            place + [runID, shard?.description ?? ""]
+            place + [request.runID, request.shard?.description ?? "", current?.job, current?.export]
+        )
+    }
+
+    /// Refuses an export without rows that has the later name of one with rows: it would load them a second time.
+    ///
+    /// - Parameter connection: In a transaction.
+    /// - Throws: `DatabaseError`, or `SinkError` with the line that carries the rows over.
+    func refuseLaterName(_ connection: Connection) async throws {
+        let windows = "SELECT FROM \(ledger("windows")) AS w WHERE w.table_schema = $1 AND w.table_name = $2"
+        let found = try await connection.query(
+            """
+            SELECT job, export FROM (
+                SELECT DISTINCT ON (job, export) job, export, current_job, current_export FROM \(ledger("runs"))
+                WHERE table_schema = $1 AND table_name = $2 ORDER BY job, export, began_at DESC
+            ) AS last
+            WHERE current_job = $3 AND current_export = $4
+                AND EXISTS (\(windows) AND w.job = last.job AND w.export = last.export)
+                AND NOT EXISTS (\(windows) AND w.job = $3 AND w.export = $4)
+            ORDER BY job, export LIMIT 1
+            """,
+            place
+        )
+        guard let row = found.values.first, let job = row[0], let name = row[1] else { return }
+        var lines: [String] = []
+        if job != export.job { lines.append("`renamed_from: \(job)` in the job") }
+        if name != export.export { lines.append("`renamed_from: \(name)` in the export") }
+        throw SinkError(
+            .configuration,
+            "\(database.destination): the rows of \(export) are kept under the name \(ExportID(job: job, export: name)),"
+                + " which the job file does not say any more; write \(lines.joined(separator: " and ")), or give an export"
+                + " that has nothing to do with those rows another name"
         )
     }
 

@@ -10,7 +10,7 @@ struct LedgerMigrations: Sendable {
     var steps: [String]
 
     /// Those of this version of sluice.
-    static let current = LedgerMigrations(steps: [first])
+    static let current = LedgerMigrations(steps: [first, second])
 
     /// The version that a ledger has after all steps.
     var version: Int { steps.count }
@@ -191,6 +191,11 @@ struct LedgerMigrations: Sendable {
 
         CREATE TABLE %ledger%.staged_rejected (LIKE %ledger%.rejected INCLUDING DEFAULTS INCLUDING INDEXES);
         COMMENT ON TABLE %ledger%.staged_rejected IS 'the same, of windows that wait until all of their run are there'
+        """
+
+    private static let second = """
+        ALTER TABLE %ledger%.runs ADD COLUMN current_job text, ADD COLUMN current_export text;
+        COMMENT ON COLUMN %ledger%.runs.current_export IS 'the name at that time, where rows are kept under another'
         """
 }
 #endif

@@ -38,8 +38,9 @@ final class PostgresRun: SinkRun {
         staging = StagingTable(sink.database, request.export)
         self.request = request
         self.lease = lease
-        let target = target
+        let (target, ledger) = (target, ledger)
         let isEmpty = try await database.transaction("look at the table", mode: .snapshot) { connection in
+            try await ledger.refuseLaterName(connection)
             guard try await target.admit(connection) != nil else { return true }
             return try await target.isEmpty(connection)
         }
@@ -59,7 +60,7 @@ final class PostgresRun: SinkRun {
         let usable = try await database.transaction("note the plan") { connection in
             try await lease.verify(connection)
             if request.shard == nil { try await lease.removeHolders(ofLock: staging.lockName, connection) }
-            try await ledger.noteRun(request.runID, shard: request.shard, connection)
+            try await ledger.noteRun(request, connection)
             let usable = try await ledger.begin(
                 plan,
                 together: together,

@@ -157,6 +157,8 @@ struct Loader: Sendable {
 
     var options: PostgresSink.Options
     var export = ExportID(job: "tests", export: "rows")
+    /// What the export is called now, where that is another name.
+    var current: ExportID?
     /// How failures are waited for: hardly.
     var retries = Retries(pauses: [10, 50, 200].map { .milliseconds($0) })
     var migrations = LedgerMigrations.current
@@ -171,7 +173,7 @@ struct Loader: Sendable {
     }
 
     func request(_ runID: String, shard: String? = nil, waits: Bool = false) -> RunRequest {
-        RunRequest(export: export, runID: runID, shard: shard.flatMap { Shard($0) }, waits: waits)
+        RunRequest(export: export, current: current, runID: runID, shard: shard.flatMap { Shard($0) }, waits: waits)
     }
 
     func plan(_ windows: [Window], replacesAll: Bool? = nil, reload: [WindowID] = []) -> RunPlan {

@@ -261,6 +261,46 @@ import Testing
         }
     }
 
+    /// Rows keep the first name: whoever comes with a later one would load them beside themselves.
+    @Test(arguments: LoadMode.allCases) func rowsOfARenamedExportAreNotLoadedTwice(_ mode: LoadMode) async throws {
+        try await SinkWorld.with(mode: mode) { world in
+            func named(_ name: String, from first: String? = nil, job: String = "tests") -> Loader {
+                var loader = world.loader
+                loader.export = ExportID(job: "tests", export: first ?? name)
+                loader.current = ExportID(job: job, export: name)
+                return loader
+            }
+            func refusal(_ loader: Loader) async -> String {
+                let error = await #expect(throws: SinkError.self) { try await loader.run([0], "second") }
+                #expect(error?.code == .configuration)
+                return error?.description ?? ""
+            }
+            try await named("n1").run([0], "one")
+            try await named("n2", from: "n1").run([0, 1], "two")
+            // The chain, and a line that was taken out.
+            #expect(await refusal(named("n3", from: "n2")).contains("`renamed_from: n1` in the export"))
+            #expect(await refusal(named("n2")).contains("under the name tests/n1"))
+            try await named("n3", from: "n1").run([0, 1], "three")
+            #expect(await refusal(named("n3")).contains("`renamed_from: n1` in the export"))
+            // The name in between is free again, and so is the last once it is given back.
+            try await named("n2").run([10], "other") { _ in Loader.rows(10, "other") }
+            try await named("n1").run([0, 1], "four")
+            try await named("n3").run([20], "third") { _ in Loader.rows(20, "third") }
+            try await named("n1", job: "tests 2").run([0, 1], "five")
+            var job = named("n1")
+            job.export.job = "tests 2"
+            job.current = nil
+            #expect(await refusal(job).contains("`renamed_from: tests` in the job"))
+            // Two that change names keep their rows.
+            try await named("n2", from: "n3").run([20], "third b") { _ in Loader.rows(20, "third b") }
+            try await named("n3", from: "n2").run([10], "other b") { _ in Loader.rows(10, "other b") }
+            let kept = try await world.database.query(
+                "SELECT export, count(*) FROM sluice.windows GROUP BY 1 ORDER BY 1"
+            )
+            #expect(kept == "n1|2\nn2|1\nn3|1")
+        }
+    }
+
     /// A mode that changes replaces every row of the export once, and goes on from there.
     @Test(arguments: LoadMode.allCases, LoadMode.allCases)
     func aChangedMode(_ before: LoadMode, _ after: LoadMode) async throws {
