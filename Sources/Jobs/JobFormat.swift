@@ -6,7 +6,11 @@ enum JobFormat {
             Field("name", .notation(.name), required: true, "the job's name, part of the identity of every window"),
             Field("api", .object(api), "how the API is spoken to; all optional"),
             Field("time_zone", .text, "what 'yesterday' means: a name such as Europe/Helsinki; default UTC"),
-            Field("renamed_from", .notation(.name), "the job's name before; its windows are carried over"),
+            Field(
+                "renamed_from",
+                .notation(.name),
+                "the job's first name, where it has another now: its windows are kept under that; the line stays"
+            ),
             Field(
                 "exports",
                 .list(of: .object(export), nonEmpty: true),
@@ -46,7 +50,11 @@ enum JobFormat {
         name: "the export",
         fields: [
             Field("name", .notation(.name), required: true, "the export's name, unique in the job"),
-            Field("renamed_from", .notation(.name), "the export's name before; its windows are carried over"),
+            Field(
+                "renamed_from",
+                .notation(.name),
+                "the export's first name, where it has another now: its windows are kept under that; the line stays"
+            ),
             Field("query", .object(query), required: true, "the API's query object, its own names"),
             Field("window", .object(window), "how the dates are cut into windows"),
             Field("stages", .list(of: .oneKey(stages)), "converter steps over the rows, in order"),

@@ -273,13 +273,26 @@ extension JobReader {
         return entries
     }
 
-    /// Finds names used twice.
+    /// Finds names used twice, and names under which the rows of two exports would be kept.
     private mutating func checkNames(_ exports: [JobNode]) {
         var names: [String: JobLocation] = [:]
-        for node in exports.compactMap({ $0["name"] }) {
-            guard let name = node.text, let first = names.updateValue(node.location, forKey: name) else { continue }
-            let line = first.line.map { " (line \($0))" } ?? ""
-            mistake("another export is named \(node.shown) already\(line)", at: node.location)
+        var kept: [String: JobLocation] = [:]
+        func line(_ location: JobLocation) -> String { location.line.map { " (line \($0))" } ?? "" }
+        for export in exports {
+            guard let node = export["name"], let name = node.text else { continue }
+            if let first = names.updateValue(node.location, forKey: name) {
+                mistake("another export is named \(node.shown) already\(line(first))", at: node.location)
+                continue
+            }
+            let former = export["renamed_from"] ?? node
+            guard let identity = former.text, let first = kept.updateValue(former.location, forKey: identity) else {
+                continue
+            }
+            mistake(
+                "the rows of another export are kept under the name \(former.shown) already\(line(first));"
+                    + " give the newer of the two a name that none had before",
+                at: former.location
+            )
         }
     }
 
