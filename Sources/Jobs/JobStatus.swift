@@ -4,12 +4,24 @@ package import PipelineCore
 package struct ExportStatus: Sendable, Encodable {
     /// Days that are wanted and not there.
     package struct Gap: Hashable, Sendable, Encodable {
+        /// What becomes of them.
+        package enum Outlook: String, Sendable, Encodable {
+            /// The next run loads them.
+            case due
+            /// `append` loads them once they have settled.
+            case waits
+            /// `append` has loaded their window, and loads none twice.
+            case never
+        }
+
         /// The days; nil where the export is not cut in time.
         package var days: DateRange?
         /// The account, where the export is cut by account.
         package var account: String?
         /// How many windows that is.
         package var windows: Int
+        /// What becomes of them.
+        package var outlook: Outlook
     }
 
     /// A run that loaded windows which are still there.
@@ -47,21 +59,23 @@ package struct ExportStatus: Sendable, Encodable {
     package var problem: String?
     /// Whether the destination notes its windows; a single file does not.
     package var hasLedger = true
-    /// Windows loaded.
+    /// Windows whose rows are there.
     package var windows = 0
     /// Their rows.
     package var rows = 0
-    /// The days from the first to the last that any window covers.
+    /// The days from the first to the last that any of them covers.
     package var covers: DateRange?
     /// What is wanted and was not loaded, in order.
     package var gaps: [Gap] = []
     /// Windows that were loaded and whose rows are no longer there.
     package var gone: [String] = []
-    /// Whether such windows are loaded again by the next run; `append` loads none twice.
-    package var bringsBack = true
+    /// Those of them that no run loads again: they are no longer wanted, or `append` loads no window twice.
+    package var goneForGood: [String] = []
+    /// Whether each window is loaded once.
+    package var appends = false
     /// Windows that are loaded again by the next run, because platforms may still restate their days.
     package var unsettled = 0
-    /// Windows that were loaded under another fingerprint, and not accepted.
+    /// Windows wanted that were loaded under another fingerprint, and not accepted.
     package var stale = 0
     /// Accounts whose rows are kept although they are no longer wanted; as far as that is known without the API.
     package var removedAccounts: [String] = []
@@ -80,6 +94,7 @@ package struct ExportStatus: Sendable, Encodable {
         case export, destination, problem
         case hasLedger = "has_ledger"
         case windows, rows, covers, gaps, gone, unsettled, stale
+        case goneForGood = "gone_for_good"
         case removedAccounts = "removed_accounts"
         case newest
         case oldestUnsettled = "oldest_unsettled"
@@ -118,7 +133,8 @@ extension JobRun {
             size: export.window.size,
             perAccount: export.window.perAccount,
             lookback: export.window.lookback,
-            fingerprint: export.fingerprint.text
+            fingerprint: export.fingerprint.text,
+            rowLimit: job.api.rowLimit
         )
     }
 
@@ -131,8 +147,8 @@ extension JobRun {
                     do throws(SinkError) {
                         let ledger = try await sink.ledger(of: spec.id)
                         status.hasLedger = sink.scope == .window || sink.mode == .replace
-                        status.bringsBack = sink.mode != .append
-                        status.note(ledger, export, spec, now: now())
+                        status.appends = sink.mode == .append
+                        status.note(SinkState(sink, ledger: ledger, of: spec), export, spec, now: now())
                     } catch {
                         status.problem = error.description
                     }
@@ -147,16 +163,45 @@ extension JobRun {
 }
 
 extension ExportStatus {
-    fileprivate mutating func note(_ ledger: Ledger, _ export: Export, _ spec: ExportSpec, now: Timestamp) {
-        let held = ledger.checkpoints.values.sorted { $0.window < $1.window }
+    fileprivate mutating func note(_ sink: SinkState, _ export: Export, _ spec: ExportSpec, now: Timestamp) {
+        let ledger = sink.ledger
+        let loaded = ledger.checkpoints.values.sorted { $0.window < $1.window }
+        let held = loaded.filter { !ledger.gone.contains($0.window.id) }
+
+        // Which accounts a list or a pattern means, only the API knows; those that were loaded are taken for it.
+        var accounts = Set(loaded.flatMap(\.accounts)).sorted()
+        if case .named(let ids) = export.query.accounts, !export.query.accounts.needsResolving {
+            accounts = ids
+            removedAccounts = Set(held.flatMap(\.accounts)).subtracting(ids).sorted()
+        }
+        let input = PlannerInput(
+            export: spec.id,
+            size: loaded.first.flatMap { WindowSize($0.layout.size) } ?? spec.size,
+            perAccount: spec.perAccount,
+            range: spec.range,
+            accounts: accounts,
+            lookback: spec.lookback,
+            fingerprint: spec.fingerprint,
+            now: now,
+            sinks: [sink]
+        )
+        let wanted = input.wanted
+        let wantedIDs = Set(wanted.map(\.window.id))
+
         windows = held.count
         rows = held.reduce(0) { $0 + $1.counts.loaded }
         covers = DateRange.hull(held.lazy.map(\.covers))
-        gone = held.filter { ledger.gone.contains($0.window.id) }.map(\.window.description)
-        unsettled = held.count { !$0.settled }
-        stale = held.count { $0.fingerprint != spec.fingerprint && $0.acceptedFingerprint != spec.fingerprint }
+        let missing = loaded.map(\.window).filter { ledger.gone.contains($0.id) }
+        gone = missing.map(\.description)
+        goneForGood = missing.filter { appends || !wantedIDs.contains($0.id) }.map(\.description)
+        let open = held.filter { !$0.settled && wantedIDs.contains($0.window.id) }
+        unsettled = open.count
+        oldestUnsettled = open.map(\.fetchedAt).min()
+        stale = held.count { held in
+            wantedIDs.contains(held.window.id) && held.fingerprint != spec.fingerprint
+                && held.acceptedFingerprint != spec.fingerprint
+        }
         newest = held.map(\.fetchedAt).max()
-        oldestUnsettled = held.filter { !$0.settled }.map(\.fetchedAt).min()
         staged = ledger.staged?.checkpoints.count
         failed = ledger.attempts.compactMap { attempt in
             attempt.failure.map { FailedWindow(window: attempt.window.description, failure: $0, at: attempt.startedAt) }
@@ -170,50 +215,57 @@ extension ExportStatus {
             )
         }.sorted { ($0.fetchedAt, $0.id) > ($1.fetchedAt, $1.id) }.prefix(5).map { $0 }
 
-        // Which accounts a list or a pattern means, only the API knows; those that were loaded are taken for it.
-        let seen = Set(held.flatMap(\.accounts)).sorted()
-        var accounts = seen
-        if case .named(let ids) = export.query.accounts, !export.query.accounts.needsResolving {
-            accounts = ids
-            removedAccounts = seen.filter { !ids.contains($0) }
-        }
         guard hasLedger else { return }
-        gaps = Self.gaps(
-            PlannerInput(
-                export: spec.id,
-                size: held.isEmpty ? spec.size : WindowSize(held[0].layout.size) ?? spec.size,
-                perAccount: spec.perAccount,
-                range: spec.range,
-                accounts: accounts,
-                lookback: spec.lookback,
-                fingerprint: spec.fingerprint,
-                now: now,
-                sinks: []
-            ),
-            ledger
-        )
+        gaps = Self.gaps(wanted, SinkRules(of: sink, input, wanted: wanted))
     }
 
-    /// The windows wanted that are not there with all their days; neighbours of one account are one gap.
-    private static func gaps(_ input: PlannerInput, _ ledger: Ledger) -> [Gap] {
-        let missing = input.wanted.filter { wanted in
-            guard let held = ledger.checkpoints[wanted.window.id] else { return true }
+    /// The windows wanted that are not there with all their days; neighbours with the same outlook are one gap.
+    private static func gaps(_ wanted: [WantedWindow], _ rules: SinkRules) -> [Gap] {
+        let missing = wanted.filter { wanted in
+            guard let held = rules.sink.ledger.checkpoints[wanted.window.id] else { return true }
             guard let days = wanted.days else { return false }
             return held.covers?.contains(days) != true
         }
         var gaps: [Gap] = []
         for wanted in missing.sorted(by: { ($0.window.account ?? "", $0.window) < ($1.window.account ?? "", $1.window) }
         ) {
-            let account = wanted.window.account
-            if let last = gaps.last, last.account == account, let days = wanted.days, let before = last.days,
+            let (account, outlook) = (wanted.window.account, Gap.Outlook(rules.verdict(wanted)))
+            if let last = gaps.last, last.account == account, last.outlook == outlook, let days = wanted.days,
+                let before = last.days,
                 before.end.advanced(by: 1) == days.start
             {
                 gaps[gaps.count - 1].days = before.hull(days)
                 gaps[gaps.count - 1].windows += 1
             } else {
-                gaps.append(Gap(days: wanted.days, account: account, windows: 1))
+                gaps.append(Gap(days: wanted.days, account: account, windows: 1, outlook: outlook))
             }
         }
         return gaps
+    }
+}
+
+extension ExportStatus.Gap.Outlook {
+    /// What the rules of the next run mean for days that are missing.
+    fileprivate init(_ verdict: SinkRules.Verdict) {
+        self =
+            switch verdict {
+            case .load: .due
+            case .skip(.appendWaits): .waits
+            case .skip, .accept, .stale: .never
+            }
+    }
+}
+
+extension SinkRules {
+    /// The rules as they are while nothing about the job has changed.
+    fileprivate init(of sink: SinkState, _ input: PlannerInput, wanted: [WantedWindow]) {
+        let layout = Layout(
+            size: input.effectiveSize.description,
+            perAccount: input.perAccount,
+            mode: sink.mode,
+            key: sink.key
+        )
+        let role: Role = sink.mode == .append ? .appends : .windows
+        self.init(input: input, sink: sink, role: role, layout: layout, wanted: wanted, chosen: wanted)
     }
 }

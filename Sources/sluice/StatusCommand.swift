@@ -86,20 +86,21 @@ struct StatusCommand: AsyncParsableCommand {
         }
         if let problem = status.problem { add("error: \(problem)") }
         if status.problem == nil, !status.hasLedger { add("a single file keeps no account of its windows") }
-        if !status.gaps.isEmpty {
-            add(
-                "not there: "
-                    + list(
-                        status.gaps.map { gap in
-                            let days = gap.days?.description ?? "everything"
-                            return gap.account.map { "\(days) of account \($0)" } ?? days
-                        }
-                    ) + "; the next run loads it"
-            )
+        for (outlook, next) in [
+            (ExportStatus.Gap.Outlook.due, "the next run loads it"), (.waits, "append loads it once it has settled"),
+            (.never, "append has loaded its window, and loads none twice"),
+        ] {
+            let gaps = status.gaps.filter { $0.outlook == outlook }.map { gap in
+                let days = gap.days?.description ?? "everything"
+                return gap.account.map { "\(days) of account \($0)" } ?? days
+            }
+            if !gaps.isEmpty { add("not there: \(list(gaps)); \(next)") }
         }
-        if !status.gone.isEmpty {
-            let next = status.bringsBack ? "the next run loads them again" : "append loads no window twice"
-            add("rows are gone of \(list(status.gone)); \(next)")
+        let due = status.gone.filter { !status.goneForGood.contains($0) }
+        if !due.isEmpty { add("rows are gone of \(list(due)); the next run loads them again") }
+        if !status.goneForGood.isEmpty {
+            let why = status.appends ? "append loads no window twice" : "they are no longer wanted and stay away"
+            add("rows are gone of \(list(status.goneForGood)); \(why)")
         }
         if status.stale > 0 {
             add(

@@ -382,14 +382,15 @@ import TestSupport
             #expect(outcome.exitCode == 0 && world.sandbox.requests.isEmpty, "\(outcome.everything)")
             let all = try JSONSerialization.jsonObject(with: Data(outcome.output)) as? [[String: Any]] ?? []
             try #require(all.count == 3)
-            #expect(all.map { $0["windows"] as? Int } == [6, 5, 0] && all[0]["rows"] as? Int == 126)
+            #expect(all.map { $0["windows"] as? Int } == [5, 5, 0] && all[0]["rows"] as? Int == 105)
             #expect(all[0]["gone"] as? [String] == ["2024-01-01..2024-01-07"])
+            #expect(all[0]["gone_for_good"] as? [String] == [])
             let gaps = all[1]["gaps"] as? [[String: Any]] ?? []
             #expect(gaps.count == 1 && gaps[0]["windows"] as? Int == 1)
             #expect(all[2]["has_ledger"] as? Bool == false)
             #expect((all[0]["last_runs"] as? [[String: Any]])?.count == 1)
             let table = try await world.run(["status", "job.yaml"], environment: nothing)
-            for word in ["126", "2024-01-01..2024-02-11", "rows are gone", "2024-01-15..2024-01-21", "single file"] {
+            for word in ["105", "2024-01-08..2024-02-11", "rows are gone", "2024-01-15..2024-01-21", "single file"] {
                 #expect(table.text.contains(word), "\(table.text)")
             }
             let broken = try await world.run(

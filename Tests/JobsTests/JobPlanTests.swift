@@ -121,6 +121,56 @@ struct JobPlanTests {
         }
     }
 
+    // MARK: Status
+
+    /// What the status says of one destination.
+    private func status(_ world: RunWorld, _ yaml: String) async throws -> ExportStatus {
+        try #require(try await world.jobRun(yaml).status().first)
+    }
+
+    @Test("Rows that are gone are not counted, and only those that are wanted are promised back")
+    func goneRows() async throws {
+        try await withRunWorld { world in
+            let both = RunWorld.query.replacing(#"["123-456-7890"]"#, with: #"["123-456-7890", "987-654-3210"]"#)
+            let loaded = try await world.run(world.yaml("window: {per_account: true}", query: both))
+            let windows = try #require(loaded.export()?.windows)
+            #expect(windows.count == 6)
+            for window in windows where !window.window.hasPrefix("2024-01-15") {
+                world.store().removeRows(of: window.id, in: RunWorld.export)
+            }
+            // One account left, and the first week no longer wanted.
+            let fewer = RunWorld.query.replacing("start_date: 2024-01-01", with: "start_date: 2024-01-08")
+            let yaml = world.yaml("window: {per_account: true}", query: fewer)
+            let status = try await status(world, yaml)
+            #expect(status.windows == 2 && status.rows == world.store().rows(of: RunWorld.export).count)
+            #expect(status.covers?.description == "2024-01-15..2024-01-21")
+            #expect(status.gone.count == 4 && status.goneForGood.count == 3 && status.gaps == [])
+            #expect(status.removedAccounts == ["987-654-3210"])
+            let promised = status.gone.filter { !status.goneForGood.contains($0) }
+            let plan = try await world.jobRun(yaml).plan()
+            #expect(plan[0].due == promised.count && promised[0].contains("2024-01-08"))
+        }
+    }
+
+    @Test("What append waits for, or never loads, is not promised to the next run")
+    func appendGaps() async throws {
+        try await withRunWorld { world in
+            let part = RunWorld.query.replacing("2024-01-01", with: "2024-01-03")
+            let into = ["a: {mode: append}"]
+            #expect(try await world.run(world.yaml(query: part, into: into)).exitCode == 0)
+            world.sandbox.clearRequests()
+            let today = world.now.day
+            let grown = RunWorld.query.replacing("2024-01-21", with: "\(today.advanced(by: -1))")
+            let yaml = world.yaml(query: grown, into: into)
+            let status = try await status(world, yaml)
+            let outlooks = status.gaps.map(\.outlook)
+            #expect(outlooks.first == .never && status.gaps.first?.days?.description == "2024-01-01..2024-01-07")
+            #expect(outlooks.last == .waits && status.gaps.last?.days?.end == today.advanced(by: -1))
+            let due = status.gaps.filter { $0.outlook == .due }.reduce(0) { $0 + $1.windows }
+            #expect(try await world.jobRun(yaml).plan()[0].due == due)
+        }
+    }
+
     // MARK: Check
 
     private func findings(_ world: RunWorld, _ yaml: String) async throws -> [CheckFinding] {
