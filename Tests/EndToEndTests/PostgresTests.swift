@@ -401,6 +401,30 @@ import TestSupport
         }
     }
 
+    /// Rows stay under the first name, and whoever comes with another line, or none, loads nothing.
+    @Test func rowsOfARenamedExportAreFoundOrNotLoaded() async throws {
+        try await Self.withWorlds { world, database, environment in
+            func job(_ name: String, _ former: String? = nil) -> JobText {
+                .one {
+                    $0.name = name
+                    $0.into = [Self.entry()]
+                    $0.more = former.map { ["renamed_from: \($0)"] } ?? []
+                }
+            }
+            try await world.run(job("one"), environment: environment)
+            let rows = try await Self.rows(database)
+            world.sandbox.clearRequests()
+            try await world.run(job("two", "one"), environment: environment)
+            for wrong in [job("three", "two"), job("two")] {
+                let outcome = try await world.run(wrong, expecting: 2, environment: environment)
+                #expect(outcome.everything.contains("`renamed_from: one`"), "\(outcome.everything)")
+            }
+            try await world.run(job("three", "one"), environment: environment)
+            #expect(world.submissions.isEmpty)
+            #expect(try await Self.rows(database) == rows)
+        }
+    }
+
     /// `append` never touches a window again, and the status does not promise otherwise.
     @Test func rowsThatAreGoneFromAnAppendedTableStayAway() async throws {
         try await Self.withWorlds { world, database, environment in
