@@ -203,7 +203,10 @@ extension ExportStatus {
         }
         newest = held.map(\.fetchedAt).max()
         staged = ledger.staged?.checkpoints.count
-        failed = ledger.attempts.compactMap { attempt in
+        // Each run that fails leaves notes of its own: the last word on a window is the latest.
+        let latest = Dictionary(grouping: ledger.attempts.filter { $0.failure != nil }, by: \.window.id).values
+            .compactMap { $0.max { $0.startedAt < $1.startedAt } }
+        failed = latest.sorted { ($0.startedAt, $0.window) < ($1.startedAt, $1.window) }.compactMap { attempt in
             attempt.failure.map { FailedWindow(window: attempt.window.description, failure: $0, at: attempt.startedAt) }
         }
         lastRuns = Dictionary(grouping: held, by: \.runID).map { id, windows in

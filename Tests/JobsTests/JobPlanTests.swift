@@ -1,6 +1,7 @@
 import PipelineCore
 import PipelineTesting
 import Sandbox
+import TestSupport
 import Testing
 
 @testable import Jobs
@@ -126,6 +127,20 @@ struct JobPlanTests {
     /// What the status says of one destination.
     private func status(_ world: RunWorld, _ yaml: String) async throws -> ExportStatus {
         try #require(try await world.jobRun(yaml).status().first)
+    }
+
+    @Test("The status tells the last failure of each window, however often it failed")
+    func failedTwice() async throws {
+        try await withRunWorld({ $0.rowsPerDay = 0 }) { world in
+            let yaml = world.yaml("on_empty: fail")
+            _ = try await world.run(yaml)
+            world.clock.advance(by: .seconds(3600))
+            let again = world.now
+            _ = try await world.run(yaml)
+            let status = try await status(world, yaml)
+            #expect(status.failed.map(\.window).count == 3 && Set(status.failed.map(\.window)).count == 3)
+            #expect(status.failed.allSatisfy { $0.at >= again && $0.failure.contains("no rows came") })
+        }
     }
 
     @Test("Rows that are gone are not counted, and only those that are wanted are promised back")
