@@ -149,8 +149,8 @@ enum FileSystem {
 
     /// Gives a file a name that nothing has; false where something has it, and then nothing changes.
     static func rename(_ from: String, toNew to: String) throws(SinkError) -> Bool {
-        // A second name is given in one step by every file system that knows hard links.
         if unsafe sluice_rename_new(from, to) == 0 { return true }
+        // A second name is given in one step by every file system that knows hard links.
         if [EINVAL, ENOSYS, EOPNOTSUPP].contains(errno), unsafe link(from, to) == 0 {
             try removeFile(from)
             return true
@@ -210,8 +210,7 @@ enum FileSystem {
                 written += count
             } else if errno == EAGAIN {
                 // Standard output may be a pipe that someone made non-blocking.
-                var wanted = pollfd(fd: file.raw, events: Int16(POLLOUT), revents: 0)
-                _ = unsafe poll(&wanted, 1, -1)
+                _ = file.takesBytes(within: .seconds(1))
             } else if errno != EINTR {
                 throw FileFailure.last("write", path).error
             }

@@ -103,8 +103,13 @@ extension WindowFetch {
         let missing = missingAccounts(findings)
         // Where none is found the rows name accounts in another way than queries do.
         guard !findings.accounts.isEmpty, !missing.isEmpty, missing.count < accounts.count else { return nil }
-        let more = missing.count > 5 ? " and \(missing.count - 5) more" : ""
-        return "no rows of account \(missing.prefix(5).joined(separator: ", "))\(more)"
+        return "no rows of account \(Self.list(missing))"
+    }
+
+    /// The first accounts, and how many more there are.
+    static func list(_ accounts: [String]) -> String {
+        let more = accounts.count > 5 ? " and \(accounts.count - 5) more" : ""
+        return accounts.prefix(5).joined(separator: ", ") + more
     }
 }
 

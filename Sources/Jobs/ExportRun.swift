@@ -272,8 +272,9 @@ struct ExportRun {
                 held.allSatisfy({ $0.covers.map { runPlan.range?.contains($0) ?? false } ?? true })
             else { continue }
             let loaded = results.filter { $0.committed.contains(index) }.map(\.summary)
+            let fresh = Set(loaded.map(\.id))
             let staged = runPlan.windows.compactMap { window in
-                loaded.contains { $0.id == window.id } ? nil : state.ledger.staged?.checkpoints[window.id]
+                fresh.contains(window.id) ? nil : state.ledger.staged?.checkpoints[window.id]
             }
             guard loaded.count + staged.count == runPlan.windows.count else { continue }
             do {

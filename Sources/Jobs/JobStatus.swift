@@ -186,6 +186,7 @@ extension ExportStatus {
             sinks: [sink]
         )
         let wanted = input.wanted
+        let rules = SinkRules(of: sink, input, wanted: wanted)
         let wantedIDs = Set(wanted.map(\.window.id))
 
         windows = held.count
@@ -197,10 +198,7 @@ extension ExportStatus {
         let open = held.filter { !$0.settled && wantedIDs.contains($0.window.id) }
         unsettled = open.count
         oldestUnsettled = open.map(\.fetchedAt).min()
-        stale = held.count { held in
-            wantedIDs.contains(held.window.id) && held.fingerprint != spec.fingerprint
-                && held.acceptedFingerprint != spec.fingerprint
-        }
+        stale = held.count { wantedIDs.contains($0.window.id) && rules.isStale($0) }
         newest = held.map(\.fetchedAt).max()
         staged = ledger.staged?.checkpoints.count
         // Each run that fails leaves notes of its own: the last word on a window is the latest.
@@ -219,12 +217,12 @@ extension ExportStatus {
         }.sorted { ($0.fetchedAt, $0.id) > ($1.fetchedAt, $1.id) }.prefix(5).map { $0 }
 
         guard hasLedger else { return }
-        gaps = Self.gaps(wanted, SinkRules(of: sink, input, wanted: wanted))
+        gaps = Self.gaps(rules)
     }
 
     /// The windows wanted that are not there with all their days; neighbours with the same outlook are one gap.
-    private static func gaps(_ wanted: [WantedWindow], _ rules: SinkRules) -> [Gap] {
-        let missing = wanted.filter { wanted in
+    private static func gaps(_ rules: SinkRules) -> [Gap] {
+        let missing = rules.wanted.filter { wanted in
             guard let held = rules.sink.ledger.checkpoints[wanted.window.id] else { return true }
             guard let days = wanted.days else { return false }
             return held.covers?.contains(days) != true

@@ -107,9 +107,9 @@ extension WindowFetch {
 
     /// A word on accounts whose rows go with a load into `target`, because they are not asked for any more.
     func accountsLost(from target: Target) -> String? {
-        let lost = target.previous?.accounts.filter { !accounts.contains($0) } ?? []
-        guard !lost.isEmpty, target.previous?.counts.loaded != 0 else { return nil }
-        let more = lost.count > 5 ? " and \(lost.count - 5) more" : ""
-        return "account \(lost.prefix(5).joined(separator: ", "))\(more) is no longer asked for: its rows went"
+        guard let previous = target.previous, previous.counts.loaded > 0 else { return nil }
+        let wanted = Set(accounts)
+        let lost = previous.accounts.filter { !wanted.contains($0) }
+        return lost.isEmpty ? nil : "account \(Self.list(lost)) is no longer asked for: its rows went"
     }
 }

@@ -208,7 +208,8 @@ extension SinkRules {
             && Set(held.accounts) == Set(input.accounts(of: wanted.window))
     }
 
-    private func isStale(_ held: Checkpoint) -> Bool {
+    /// Whether a window was loaded under another fingerprint, and not accepted under this one.
+    func isStale(_ held: Checkpoint) -> Bool {
         held.fingerprint != input.fingerprint && held.acceptedFingerprint != input.fingerprint
     }
 }
