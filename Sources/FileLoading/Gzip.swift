@@ -3,7 +3,7 @@ import Synchronization
 
 /// The frame of one gzip member (RFC 1952) around raw deflate blocks that were made apart.
 ///
-/// Each block is closed by an empty stored block (`Z_SYNC_FLUSH`) and so ends on a byte: blocks stand behind one another
+/// Each block is closed by an empty stored block (`Z_FULL_FLUSH`) and so ends on a byte: blocks stand behind one another
 /// as they are, and their CRCs combine without looking at the bytes again.
 struct GzipMember {
     /// Deflate, no name, no time, no flags, an unknown system: the same bytes for the same rows, whenever and wherever.
@@ -30,8 +30,17 @@ final class Deflater: Sendable {
     @safe private struct Stream: ~Copyable {
         /// zlib notes the address, so the struct must not move.
         let pointer: UnsafeMutablePointer<z_stream>
+        /// The most bytes deflated at once; a piece begins with an empty window.
+        let pieceSize: Int
+
+        /// How many bytes before a piece it may refer to: what compresses rows as well as all 32 KiB would.
+        private static let carried = 8_000
 
         init(level: Int) {
+            // zlib moves its window, and rewrites all it knows of it, once 64 KiB less 262 bytes are in: an eighth of
+            // the time at the levels 1 to 3, which look little further. Their pieces end before. Others want the whole
+            // window, in pieces whose output fits the 32 bits zlib counts in.
+            pieceSize = level < 4 ? 65_000 - Self.carried : 512 << 20
             unsafe pointer = .allocate(capacity: 1)
             unsafe pointer.initialize(to: z_stream())
             // Raw deflate, the largest window, the memory level of gzip(1); fails only where there is no memory.
@@ -56,26 +65,40 @@ final class Deflater: Sendable {
         /// Deflates `input` into free memory of at least `bound(input.count)` bytes; how many were written.
         func deflate(_ input: borrowing Span<UInt8>, into memory: UnsafeMutableBufferPointer<UInt8>) -> Int {
             unsafe input.withUnsafeBufferPointer { source in
-                unsafe pointer.pointee.next_in = unsafe UnsafeMutablePointer(mutating: source.baseAddress)
-                unsafe pointer.pointee.next_out = memory.baseAddress
-                var (unread, free) = (source.count, memory.count)
-                repeat {
-                    // zlib counts in 32 bits.
-                    let (reads, writes) = (min(unread, 1 << 30), min(free, 1 << 30))
-                    unsafe pointer.pointee.avail_in = UInt32(reads)
-                    unsafe pointer.pointee.avail_out = UInt32(writes)
-                    unsafe CZlib.deflate(pointer, reads == unread ? Z_SYNC_FLUSH : Z_NO_FLUSH)
-                    unread -= unsafe reads - Int(pointer.pointee.avail_in)
-                    free -= unsafe writes - Int(pointer.pointee.avail_out)
-                } while unsafe unread > 0 || (pointer.pointee.avail_out == 0 && free > 0)
-                precondition(free > 0, "deflated bytes did not fit the bound that zlib gave")
-                return memory.count - free
+                var (start, written) = (0, 0)
+                while start < source.count {
+                    let end = min(start + pieceSize, source.count)
+                    let before = unsafe UnsafeBufferPointer(rebasing: source[max(0, start - Self.carried)..<start])
+                    unsafe deflateSetDictionary(pointer, before.baseAddress, UInt32(before.count))
+                    written += unsafe deflate(
+                        UnsafeBufferPointer(rebasing: source[start..<end]),
+                        into: UnsafeMutableBufferPointer(rebasing: memory[written...])
+                    )
+                    start = end
+                }
+                return written
             }
         }
 
+        /// Deflates one piece, ends on a byte, and forgets the piece; how many bytes were written.
+        private func deflate(
+            _ piece: UnsafeBufferPointer<UInt8>,
+            into memory: UnsafeMutableBufferPointer<UInt8>
+        ) -> Int {
+            let free = UInt32(clamping: memory.count)
+            unsafe pointer.pointee.next_in = unsafe UnsafeMutablePointer(mutating: piece.baseAddress)
+            unsafe pointer.pointee.avail_in = UInt32(piece.count)
+            unsafe pointer.pointee.next_out = memory.baseAddress
+            unsafe pointer.pointee.avail_out = free
+            unsafe CZlib.deflate(pointer, Z_FULL_FLUSH)
+            let left = unsafe pointer.pointee.avail_out
+            precondition(left > 0, "deflated bytes did not fit the bound that zlib gave")
+            return Int(free - left)
+        }
+
         func bound(_ count: Int) -> Int {
-            // The sync flush adds an empty stored block, which the bound for a finished stream leaves out.
-            unsafe Int(deflateBound(pointer, UInt(count))) + 64
+            // Each flush adds an empty stored block, which the bound for a finished stream leaves out.
+            unsafe Int(deflateBound(pointer, UInt(count))) + 64 * (count / pieceSize + 1)
         }
 
         func reset() { unsafe deflateReset(pointer) }

@@ -35,6 +35,14 @@ import Testing
         #expect(try inflateOneMember(file) == Self.blocks.flatMap { $0 })
     }
 
+    @Test(arguments: [1, 3, 6])
+    func whatRepeatsIsFoundAgainThroughoutABlock(level: Int) {
+        let noise = Array(Self.blocks[2].prefix(4000))
+        var output: [UInt8] = []
+        Deflater(level: level).deflate((0..<100).flatMap { _ in noise }, into: &output)
+        #expect(output.count < noise.count * 3)
+    }
+
     @Test func aMemberWithoutBlocksIsValid() throws {
         #expect(try inflateOneMember(GzipMember.header + GzipMember().trailer) == [])
     }
