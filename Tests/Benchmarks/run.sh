@@ -38,6 +38,8 @@ swift build -c release --product sluice
 swift build -c release --product Benchmarks
 products="$(swift build -c release --show-bin-path)"
 export SLUICE_BINARY="$products/sluice"
+# What the build wrote is on its way to the device, and would be for a while.
+sync
 
 "$products/Benchmarks" machine
 status=0
