@@ -418,6 +418,12 @@ import TestSupport
             for wrong in [job("three", "two"), job("two")] {
                 let outcome = try await world.run(wrong, expecting: 2, environment: environment)
                 #expect(outcome.everything.contains("`renamed_from: one`"), "\(outcome.everything)")
+                // What only looks says the same.
+                for (command, exitCode) in [("plan", Int32(2)), ("check", 2), ("status", 6)] {
+                    let look = try await world.run([command, "job.yaml"], environment: environment)
+                    #expect(look.exitCode == exitCode, "\(command): \(look.everything)")
+                    #expect(look.everything.contains("`renamed_from: one`"), "\(command): \(look.everything)")
+                }
             }
             try await world.run(job("three", "one"), environment: environment)
             #expect(world.submissions.isEmpty)

@@ -38,9 +38,8 @@ final class PostgresRun: SinkRun {
         staging = StagingTable(sink.database, request.export)
         self.request = request
         self.lease = lease
-        let (target, ledger) = (target, ledger)
+        let target = target
         let isEmpty = try await database.transaction("look at the table", mode: .snapshot) { connection in
-            try await ledger.refuseLaterName(connection)
             guard try await target.admit(connection) != nil else { return true }
             return try await target.isEmpty(connection)
         }
@@ -198,10 +197,15 @@ final class PostgresRun: SinkRun {
 
 extension Database {
     /// What the table holds of `export`, as of one moment.
+    ///
+    /// - Throws: `SinkError`, also where its rows are kept under another name.
     func ledger(of export: ExportID) async throws(SinkError) -> Ledger {
         try await transaction("read the ledger", mode: .snapshot) { connection in
-            guard try await ledgerVersion(connection) > 0 else { return Ledger() }
+            let version = try await ledgerVersion(connection)
+            guard version > 0 else { return Ledger() }
             let own = ExportLedger(database: self, export: export)
+            // Names are noted since version 2.
+            if version > 1 { try await own.refuseLaterName(connection) }
             var ledger = try await own.read(connection)
             ledger.gone = try await own.gone(connection, TargetTable.shape(of: table, connection))
             if let staged = ledger.staged {

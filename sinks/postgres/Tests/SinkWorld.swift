@@ -206,7 +206,8 @@ struct Loader: Sendable {
         try await open { sink in
             try await sink.withRun(request("run-\(note)")) { run in
                 let plan = plan(windows, replacesAll: replacesAll)
-                let staged = plan.replacesAll ? try await run.ledger().staged?.usable(by: plan) ?? [:] : [:]
+                let ledger = try await run.ledger()
+                let staged = plan.replacesAll ? ledger.staged?.usable(by: plan) ?? [:] : [:]
                 try await run.begin(plan)
                 for (week, window) in zip(weeks, windows) where staged[window.id] == nil {
                     try await load(run, window, rows?(week) ?? Self.rows(week, note), schema: schema)

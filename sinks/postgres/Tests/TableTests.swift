@@ -273,6 +273,9 @@ import Testing
             func refusal(_ loader: Loader) async -> String {
                 let error = await #expect(throws: SinkError.self) { try await loader.run([0], "second") }
                 #expect(error?.code == .configuration)
+                // Whoever only looks is told the same.
+                let look = await #expect(throws: SinkError.self) { try await loader.ledger() }
+                #expect(look?.description == error?.description)
                 return error?.description ?? ""
             }
             try await named("n1").run([0], "one")
