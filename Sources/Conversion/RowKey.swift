@@ -3,50 +3,32 @@ import PipelineCore
 
 /// The values of some columns of a row as 16 bytes that equal values share, and others do not.
 ///
-/// A null is not an empty text, and numbers are equal whatever zeros they are written with. The digest is SipHash-2-4
-/// with 128 bits of output (Aumasson and Bernstein) under a key that nobody knows before: that two of a hundred million
-/// keys collide has a chance of one in 10^22, and nobody can make them.
+/// What equal values are is the renderer's to say, as for the keys of a table. The digest is SipHash-2-4 with 128 bits of
+/// output (Aumasson and Bernstein) under a key that nobody knows before: that two of a hundred million keys collide has
+/// a chance of one in 10^22, and nobody can make them.
 struct RowKey: Sendable {
-    private let positions: [Int]
-    private let isNumber: [Bool]
+    /// The places of the columns.
+    let columns: [Int]
+    private let renderer: KeyRenderer
     private let secret: (UInt64, UInt64)
 
-    /// Keys over the columns at `positions`.
-    init(_ positions: [Int], of schema: Schema, using random: inout some RandomNumberGenerator) {
-        self.positions = positions
-        isNumber = positions.map { ExpressionType(schema.columns[$0].type) == .number }
+    /// Keys over the columns at `columns`.
+    init(_ columns: [Int], of schema: Schema, using random: inout some RandomNumberGenerator) {
+        self.columns = columns
+        renderer = KeyRenderer(schema: schema, columns: columns, start: "")
         secret = (random.next(), random.next())
     }
 
     /// The keys of all rows of a batch, in order.
     func keys(of batch: borrowing Batch) -> [UInt128] {
+        var (rendered, ends): ([UInt8], [Int]) = ([], [])
+        renderer.render(batch, into: &rendered, ends: &ends)
         var keys: [UInt128] = []
-        keys.reserveCapacity(batch.rowCount)
-        var (canonical, scratch): ([UInt8], [UInt8]) = ([], [])
-        let (width, bytes) = (batch.columnCount, batch.bytes.span)
-        for row in 0..<batch.rowCount {
-            canonical.removeAll(keepingCapacity: true)
-            for (position, isNumber) in zip(positions, isNumber) {
-                let cell = batch.cells[row * width + position]
-                guard !cell.isNull else {
-                    canonical.append(0)
-                    continue
-                }
-                scratch.removeAll(keepingCapacity: true)
-                cell.appendText(in: bytes, to: &scratch)
-                canonical.append(1)
-                let start = canonical.count
-                canonical += [0, 0, 0, 0]
-                if isNumber, let number = DecimalText(scratch.span) {
-                    number.appendCanonical(scratch.span, to: &canonical)
-                } else {
-                    canonical += scratch
-                }
-                // The length tells where a value ends, so that no two rows of values share their bytes.
-                let length = canonical.count - start - 4
-                for byte in 0..<4 { canonical[start + byte] = UInt8(truncatingIfNeeded: length >> (8 * byte)) }
-            }
-            keys.append(SipHash.digest(canonical.span, secret))
+        keys.reserveCapacity(ends.count)
+        var start = 0
+        for end in ends {
+            keys.append(SipHash.digest(rendered.span.extracting(start..<end), secret))
+            start = end
         }
         return keys
     }

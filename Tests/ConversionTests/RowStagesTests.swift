@@ -189,6 +189,21 @@ import Testing
         #expect(numbers.rows.map { $0[2] } == [.number("1"), .number("-0"), .number("0.10")])
     }
 
+    @Test(
+        "dedupe takes values for equal that land equal",
+        arguments: [
+            ("timestamp", ["2024-02-29 12:00:00.50", "2024-02-29T12:00:00.5"]),
+            ("timestamp", ["2024-02-29", "2024-02-29 00:00:00.000"]),
+            ("double", ["0.1", "0.1000000000000000055511151231257827"]), ("double", ["0", "-0.0"]),
+            ("decimal", ["12.5", "1.250e1"]), ("bool", ["t", "YES"]),
+        ]
+    )
+    func dedupesEqual(type: String, values: [String]) throws {
+        let stages = [("cast", map(["it": .text(type)])), ("dedupe", map(["key": list("it")]))]
+        let (batch, _) = try run(stages, Schema(["it": .text]), values.map { [.text($0)] })
+        #expect(batch.rowCount == 1)
+    }
+
     @Test("dedupe keeps the first of each key over all batches of a window, and stops at its limit")
     func dedupeBatches() throws {
         var random = SeededRandom(seed: 41)
