@@ -15,12 +15,12 @@ struct BoundConversions: TracedStage {
         fits = conversions.map(\.fit)
     }
 
-    /// Typing: makes the cells of the columns that are chosen fit the types that `schema` gives them.
+    /// Typing: makes the cells of all columns but those at the places `cast` fit the types that `schema` gives them.
     ///
     /// A text column takes every cell as it was read, so that it costs nothing.
-    init(typing schema: Schema, where isTyped: (Column) -> Bool) {
+    init(typing schema: Schema, except cast: Set<Int>) {
         let conversions = schema.columns.enumerated().compactMap { index, column in
-            column.type == .text || !isTyped(column) ? nil : CellConversion(index, column.name, to: column.type)
+            column.type == .text || cast.contains(index) ? nil : CellConversion(index, column.name, to: column.type)
         }
         self.init(output: schema, conversions: conversions, stage: Self.typing)
     }
@@ -29,7 +29,7 @@ struct BoundConversions: TracedStage {
     private static let typing = "typing"
 
     /// The places of the columns that are converted.
-    var columns: [Int] { conversions.map(\.column) }
+    var readColumns: [Int] { conversions.map(\.column) }
 
     func process(_ batch: inout Batch, rejecting rejects: inout Rejects) {
         batch.schema = output

@@ -16,7 +16,8 @@ public struct BoundPipeline: BoundStage {
 
     /// Ties stages to the columns that are read.
     ///
-    /// Each column is typed as `input` says, except where the stages cast it: then the cast alone decides what fits.
+    /// Each column is typed as `input` says, except where a cast is the first that goes by its values: then the cast
+    /// alone decides what fits.
     /// - Parameters:
     ///   - input: The columns as they land without stages.
     ///   - stages: What happens to them, in order.
@@ -29,27 +30,31 @@ public struct BoundPipeline: BoundStage {
     ) throws(StageError) {
         var schema = input
         var bound: [any BoundStage] = []
-        var cast: Set<String> = []
+        var cast: Set<Int> = []
+        // Of every column of `schema`, the column of `input` whose cells it holds as they were read, if any.
+        var untouched: [Int?] = Array(input.columns.indices)
         // The columns of `input` whose values the columns of `schema` show.
         var origins = input.columns.indices.map { Set([$0]) }
         var hidden: Set<Int> = []
         for stage in stages {
             let next = try stage.bind(to: schema)
-            if let next = next as? BoundConversions {
-                cast.formUnion(next.columns.compactMap { schema.columns[$0].field })
-            }
             let traced = next as? any TracedStage
+            let read = (traced?.readColumns ?? Array(origins.indices)).compactMap { untouched[$0] }
+            if next is BoundConversions { cast.formUnion(read) }
             for column in traced?.hiddenColumns ?? [] { hidden.formUnion(origins[column]) }
-            origins = next.output.columns.indices.map { column in
-                let sources = traced.map { $0.sources(of: column) } ?? Array(origins.indices)
-                return sources.reduce(into: []) { $0.formUnion(origins[$1]) }
+            let sources = next.output.columns.indices.map { column in
+                traced.map { $0.sources(of: column) } ?? Array(origins.indices)
+            }
+            origins = sources.map { $0.reduce(into: []) { $0.formUnion(origins[$1]) } }
+            untouched = sources.map { sources in
+                sources.count == 1 ? untouched[sources[0]].flatMap { read.contains($0) ? nil : $0 } : nil
             }
             bound.append(next)
             schema = next.output
         }
         self.input = input
         output = schema
-        self.stages = [BoundConversions(typing: input) { $0.field.map { !cast.contains($0) } ?? true }] + bound
+        self.stages = [BoundConversions(typing: input, except: cast)] + bound
         heldCount = (self.stages.lastIndex { $0 is any HoldingStage } ?? -1) + 1
         isShown = input.columns.indices.map { !hidden.contains($0) }
         self.keepsRejects = keepsRejects
@@ -175,6 +180,8 @@ extension HoldingStage {
 protocol TracedStage: BoundStage {
     /// The places of the columns that reach it whose values the column at `place` of its output shows.
     func sources(of place: Int) -> [Int]
+    /// The places of the columns that reach it by whose values it goes, so that they must be of their types.
+    var readColumns: [Int] { get }
     /// The places of the columns that reach it whose values nobody may see.
     var hiddenColumns: [Int] { get }
 }
@@ -182,6 +189,8 @@ protocol TracedStage: BoundStage {
 extension TracedStage {
     /// The column at the same place.
     func sources(of place: Int) -> [Int] { [place] }
+    /// None.
+    var readColumns: [Int] { [] }
     /// None.
     var hiddenColumns: [Int] { [] }
 }

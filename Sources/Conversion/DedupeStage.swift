@@ -98,6 +98,8 @@ private final class BoundDedupe: OrderedStage, TracedStage {
     private let limit: Int
     private let seen = Mutex(KeySet())
 
+    var readColumns: [Int] { key.columns }
+
     init(output: Schema, key: RowKey, limit: Int) {
         (self.output, self.key, self.limit) = (output, key, limit)
     }
@@ -126,6 +128,8 @@ private struct BoundDedupeByMaximum: HoldingStage {
     let position: Int
     let order: ValueOrder
     let memoryLimit: Int
+
+    var readColumns: [Int] { key.columns + [position] }
 
     /// Where a row stands.
     private struct Place {

@@ -141,6 +141,7 @@ struct BoundDerive: TracedStage {
     }
 
     let output: Schema
+    let readColumns: [Int]
     private let steps: [Step]
     /// Of every column of the output, the columns of the input it shows.
     private let origins: [[Int]]
@@ -149,11 +150,14 @@ struct BoundDerive: TracedStage {
         self.output = output
         self.steps = steps
         var origins = input.columns.indices.map { [$0] }
+        var read: Set<Int> = []
         for step in steps {
             let own = Set(step.columns.flatMap { origins[$0] }).sorted()
+            read.formUnion(own)
             if step.place < origins.count { origins[step.place] = own } else { origins.append(own) }
         }
         self.origins = origins
+        readColumns = read.sorted()
     }
 
     func sources(of place: Int) -> [Int] { origins[place] }

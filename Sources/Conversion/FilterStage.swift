@@ -17,7 +17,12 @@ public struct FilterStage: Stage {
             let tree = try Expression(expression)
             let compiled = try ExpressionCompiler.compile(tree, over: input)
             guard case .truth(let register) = compiled.program.result else { throw Self.noTruth(compiled.type, tree) }
-            return BoundFilter(output: input, program: compiled.program, register: register)
+            return BoundFilter(
+                output: input,
+                readColumns: compiled.columns,
+                program: compiled.program,
+                register: register
+            )
         } catch {
             throw error.of(Self.name)
         }
@@ -59,6 +64,7 @@ extension FilterStage: NameCheckedStage {
 
 private struct BoundFilter: TracedStage {
     let output: Schema
+    let readColumns: [Int]
     let program: ColumnProgram
     let register: Int
 

@@ -72,6 +72,7 @@ private struct BoundHash: TracedStage {
         (self.inner, self.outer) = (inner, outer)
     }
 
+    var readColumns: [Int] { positions }
     var hiddenColumns: [Int] { positions }
 
     func process(_ batch: inout Batch, rejecting rejects: inout Rejects) {

@@ -143,6 +143,8 @@ private struct BoundMap: TracedStage {
     let output: Schema
     let tables: [ValueTable]
 
+    var readColumns: [Int] { tables.map(\.column) }
+
     func process(_ batch: inout Batch, rejecting rejects: inout Rejects) {
         batch.schema = output
         let width = batch.columnCount

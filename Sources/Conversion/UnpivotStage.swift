@@ -107,6 +107,8 @@ private struct BoundUnpivot: TracedStage {
     let positions: [Int]
     let names: [String]
 
+    var readColumns: [Int] { positions }
+
     func sources(of place: Int) -> [Int] { place < kept.count ? [kept[place]] : place == kept.count ? [] : positions }
 
     func process(_ batch: inout Batch, rejecting rejects: inout Rejects) throws(StageError) {

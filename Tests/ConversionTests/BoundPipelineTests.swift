@@ -132,6 +132,46 @@ import Testing
         #expect(none.isEmpty && dates.rows[0][0] == .text("2024-02-29"))
     }
 
+    @Test("What goes by a column's values before a cast of it has them typed, so that no cast changes what it does")
+    func castBehindOthers() throws {
+        let day = Value.text("2024-01-01")
+        let missing: [[Value]] = [[day, .text("a"), .text("")], [day, .text("a"), .number("5")]]
+        let toInt64 = CastStage([.init("cost", to: .int64)])
+        let (largest, _) = try run(missing, through: [DedupeStage(key: ["campaign"], maximum: "cost"), toInt64])
+        #expect(largest.rows == [missing[1]])
+
+        let none: [[Value]] = [[day, .text("a"), .text("")], [day, .text("a"), .null]]
+        let (first, _) = try run(none, through: [DedupeStage(key: ["cost"]), toInt64])
+        #expect(first.rows == [[day, .text("a"), .null]])
+        let table = MapStage([.init("cost", ["": "none"])])
+        let (mapped, _) = try run(none, through: [table, CastStage([.init("cost", to: .text)])])
+        #expect(mapped.rows.map { $0[2] } == [.null, .null])
+
+        let rows: [[Value]] = [[day, .text("a"), .text("n/a")], [day, .text("b"), .escaped(#"\u0037"#)]]
+        let copy = DeriveStage([.init("copy", "cost"), .init("twice", "cost * 2")])
+        let (copied, rejects) = try run(rows, through: [copy, CastStage([.init("copy", to: .text)]), toInt64])
+        #expect(rejects == [Reject(row: 0, column: "cost", stage: "typing", rule: "not a number")])
+        #expect(copied.rows == [[day, .text("b"), .number("7"), .text("7"), .number("14")]])
+        let (positive, _) = try run(rows, through: [FilterStage("cost > 0"), toInt64])
+        #expect(positive.rows == [[day, .text("b"), .number("7")]])
+    }
+
+    @Test("A cast behind stages that go by other columns, or by none, still decides how its column is read")
+    func castBehindStrangers() throws {
+        let rows: [[Value]] = [[.text("29.02.2024"), .text("a"), .number("1")], [.null, .text("b"), .null]]
+        let cast = CastStage([.init("day", to: .date, format: try DatePattern("%d.%m.%Y"))])
+        let (batch, rejects) = try run(
+            rows,
+            through: [
+                FilterStage("campaign IS NOT NULL"), DefaultStage([.init("cost", "0")]),
+                UnpivotStage(["cost"], name: "name", value: "value"), RenameStage([.init("date", to: "day")]),
+                SelectStage(["value", "day"]), cast,
+            ]
+        )
+        #expect(rejects.isEmpty)
+        #expect(batch.rows == [[.number("1"), .text("2024-02-29")], [.number("0"), .null]])
+    }
+
     @Test("Cells stay right while the arena grows and is moved")
     func growth() throws {
         let rows: [[Value]] = (0..<3000).map { row in
