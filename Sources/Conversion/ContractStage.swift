@@ -80,8 +80,10 @@ public struct ContractStage: Stage {
 extension ColumnType {
     /// The form in which equal values of the type are equal bytes.
     fileprivate func canonical(_ text: [UInt8]) -> [UInt8] {
-        guard ExpressionType(self) == .number, let number = DecimalText(text.span) else { return text }
-        var canonical: [UInt8] = []
+        var canonical = text
+        if self == .timestamp { canonical.trimFractionOfSecond() }
+        guard ExpressionType(self) == .number, let number = DecimalText(text.span) else { return canonical }
+        canonical.removeAll(keepingCapacity: true)
         number.appendCanonical(text.span, to: &canonical)
         return canonical
     }

@@ -32,19 +32,12 @@ struct ValueOrder: Sendable {
         switch type {
         case .number: return Self.isNumber(scratch.left.span, lessThan: scratch.right.span)
         case .timestamp:
-            Self.trimFraction(&scratch.left)
-            Self.trimFraction(&scratch.right)
+            scratch.left.trimFractionOfSecond()
+            scratch.right.trimFractionOfSecond()
         // The words `false` and `true`, and dates in ISO 8601, stand in the order of their bytes.
         case .text, .bool, .date, .null, .unknown: break
         }
         return scratch.left.lexicographicallyPrecedes(scratch.right)
-    }
-
-    /// Leaves a time without zeros at the end of its second's fraction, so that equal times have the same bytes.
-    private static func trimFraction(_ time: inout [UInt8]) {
-        guard time.contains(UInt8(ascii: ".")) else { return }
-        while time.last == UInt8(ascii: "0") { time.removeLast() }
-        if time.last == UInt8(ascii: ".") { time.removeLast() }
     }
 
     /// Compares numbers by their digits, however many there are.
@@ -62,5 +55,14 @@ struct ValueOrder: Sendable {
             guard digit == otherDigit else { return (digit < otherDigit) == (sign > 0) }
         }
         return false
+    }
+}
+
+extension [UInt8] {
+    /// Leaves a time without zeros at the end of its second's fraction, so that equal times have the same bytes.
+    mutating func trimFractionOfSecond() {
+        guard contains(UInt8(ascii: ".")) else { return }
+        while last == UInt8(ascii: "0") { removeLast() }
+        if last == UInt8(ascii: ".") { removeLast() }
     }
 }

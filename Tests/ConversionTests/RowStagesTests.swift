@@ -204,6 +204,23 @@ import Testing
         #expect(batch.rowCount == 1)
     }
 
+    @Test("A contract allows the values it lists however they are written")
+    func contractValues() throws {
+        let schema = Schema(["time": .text, "cost": .text])
+        let casts = CastStage([.init("time", to: .timestamp), .init("cost", to: .decimal(nil))])
+        let contract = ContractStage([
+            .init("time", values: ["2024-02-29 12:00:00.5", "2024-02-29"]), .init("cost", values: ["12.5"]),
+        ])
+        let pipeline = try BoundPipeline(reading: schema, through: [casts, contract])
+        let rows: [[Value]] = [
+            [.text("2024-02-29T12:00:00.500"), .text("12.50")], [.text("2024-02-29 00:00:00.0"), .null],
+            [.text("2024-02-29 12:00:00"), .null], [.null, .text("12")], [.text("2024-02-29"), .text("1.25e1")],
+        ]
+        var (batch, rejects) = (Batch(schema, rows), Rejects())
+        try pipeline.process(&batch, rejecting: &rejects)
+        #expect(rejects.rows.map(\.row) == [2, 3] && rejects.rows.map(\.column) == ["time", "cost"])
+    }
+
     @Test("dedupe keeps the first of each key over all batches of a window, and stops at its limit")
     func dedupeBatches() throws {
         var random = SeededRandom(seed: 41)
