@@ -82,6 +82,21 @@ import Testing
         #expect((value == .null ? nil : value?.parts.1) == expected, "\(expression)")
     }
 
+    @Test("Null is told from a number of any length, though nothing else can be done with a long one")
+    func nullOfLongNumbers() throws {
+        let schema = Schema(["it": .decimal(nil)])
+        let rows: [[Value]] = [
+            [.number("1e400")], [.null], [.number("1234567890123456789012345678901234567890.5")], [.text("")],
+        ]
+        for (expression, kept, rejected) in [
+            ("it IS NOT NULL", [0, 2], []), ("it IS NULL", [1, 3], []), ("it IS NOT NULL AND it > 0", [], [0, 2]),
+        ] {
+            var (batch, rejects) = (Batch(schema, rows), Rejects())
+            try FilterStage(expression).bind(to: schema).process(&batch, rejecting: &rejects)
+            #expect(batch.rows == kept.map { rows[$0] } && rejects.rows.map(\.row) == rejected, "\(expression)")
+        }
+    }
+
     static let types: [(String, ColumnType)] = [
         ("n + 1", .decimal(nil)), ("n > 1", .bool), ("lower(t)", .text), ("d", .date), ("m", .int64), ("j", .json),
         ("coalesce(d, null)", .date), ("date_trunc('hour', ts)", .timestamp), ("null", .text),

@@ -54,6 +54,8 @@ struct ColumnProgram: Sendable {
         case or(Int, Int, into: Int)
         case not(Int, into: Int)
         case isNull(Register, into: Int)
+        /// Whether a column of numbers has none, however many digits those have.
+        case hasNoNumber(column: Int, into: Int)
         case choose(Int, Register, Register, into: Register)
         case firstOf(Register, Register, into: Register)
         case change(TextFunction, Int, into: Int, fault: UInt8)
@@ -172,6 +174,11 @@ struct ColumnMachine {
         case .or(let left, let right, let target): combineTruths(left, right, target, count, Self.or)
         case .not(let source, let target):
             combineTruths(source, source, target, count) { truth, _ in truth < Mark.null ? 1 - truth : truth }
+        case .hasNoNumber(let column, let target):
+            for row in 0..<count {
+                let cell = batch.cells[(first + row) * batch.columnCount + column]
+                truths[target * Self.run + row] = cell.length == 0 ? Mark.isTrue : Mark.isFalse
+            }
         default: executeRare(operation, &batch, count)
         }
     }

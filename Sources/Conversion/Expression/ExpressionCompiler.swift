@@ -291,9 +291,15 @@ struct ExpressionCompiler {
     }
 
     private mutating func nullTest(_ part: Expression, _ isNegated: Bool) throws(ExpressionError) -> Value {
-        let source = try value(of: part)
         var target = newTruth()
-        program.operations.append(.isNull(source.register, into: target))
+        if case .column(let name) = part.kind, knowsTypes, let place = schema.index(of: name),
+            ExpressionType(schema.columns[place].type) == .number
+        {
+            places.insert(place)
+            program.operations.append(.hasNoNumber(column: place, into: target))
+        } else {
+            program.operations.append(.isNull(try value(of: part).register, into: target))
+        }
         if isNegated {
             let turned = newTruth()
             program.operations.append(.not(target, into: turned))
