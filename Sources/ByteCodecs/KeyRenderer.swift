@@ -33,11 +33,12 @@ public struct KeyRenderer: Sendable {
         precondition(batch.cells.count == batch.rowCount * types.count, "cells do not fit the columns")
         let cells = batch.cells.span
         let bytes = batch.bytes.span
-        var scratch: [UInt8] = []
+        // Two, so that no value needs memory of its own.
+        var (scratch, canonical): ([UInt8], [UInt8]) = ([], [])
         for row in 0..<batch.rowCount {
             output.append(contentsOf: start)
             for column in columns {
-                append(cells[row * types.count + column], types[column], bytes, &scratch, to: &output)
+                append(cells[row * types.count + column], types[column], bytes, &scratch, &canonical, to: &output)
             }
             ends.append(output.count)
         }
@@ -60,6 +61,7 @@ public struct KeyRenderer: Sendable {
         _ type: ColumnType,
         _ bytes: Span<UInt8>,
         _ scratch: inout [UInt8],
+        _ canonical: inout [UInt8],
         to output: inout [UInt8]
     ) {
         guard !cell.isNull else { return output.append(Tag.null.rawValue) }
@@ -72,7 +74,7 @@ public struct KeyRenderer: Sendable {
             return append(.json, scratch.span, scratch.indices, to: &output)
         }
         cell.appendText(in: bytes, to: &scratch)
-        let tag = normalise(&scratch, type)
+        let tag = normalise(&scratch, type, &canonical)
         append(tag, scratch.span, scratch.indices, to: &output)
     }
 
@@ -83,33 +85,34 @@ public struct KeyRenderer: Sendable {
     }
 
     /// Makes the text of a value the form that equal values share; text that is no value of the type stays.
-    private func normalise(_ text: inout [UInt8], _ type: ColumnType) -> Tag {
+    private func normalise(_ text: inout [UInt8], _ type: ColumnType, _ canonical: inout [UInt8]) -> Tag {
         switch type {
         case .text, .json: return .text
         case .decimal, .int64:
             guard let number = DecimalText(text.span) else { return .text }
-            var canonical: [UInt8] = []
+            canonical.removeAll(keepingCapacity: true)
             number.appendCanonical(text.span, to: &canonical)
-            text = canonical
+            swap(&text, &canonical)
             return .decimal
         case .double:
             guard let value = DoubleText.value(text.span) else { return .text }
-            text = []
+            text.removeAll(keepingCapacity: true)
             // There are two zeros, and they are equal.
             text.append(bigEndian: value == 0 ? 0 : value.bitPattern)
             return .double
         case .bool:
             guard let value = BoolText.value(text.span) else { return .text }
-            text = [value ? 1 : 0]
+            text.removeAll(keepingCapacity: true)
+            text.append(value ? 1 : 0)
             return .bool
         case .date:
             guard let day = DateText.day(text.span) else { return .text }
-            text = []
+            text.removeAll(keepingCapacity: true)
             text.append(bigEndian: Int32(day.number))
             return .date
         case .timestamp:
             guard let time = DateText.timestamp(text.span) else { return .text }
-            text = []
+            text.removeAll(keepingCapacity: true)
             text.append(bigEndian: Int64(time.day.number) * 86_400 + Int64(time.second))
             text.append(bigEndian: Int32(time.nanosecond))
             return .timestamp
