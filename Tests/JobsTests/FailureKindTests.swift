@@ -57,7 +57,16 @@ struct FailureOfTests {
         return error
     }
 
+    /// A refusal that the API names.
+    static func refusal(_ code: String) -> SupermetricsError {
+        var error = api(.permission)
+        (error.statusCode, error.code) = (403, code)
+        return error
+    }
+
     static let kinds: [(any Error, FailureKind)] = [
+        (refusal("ACCESS_DENIED"), .authentication), (refusal("LICENSE_HISTORICAL_RANGE_EXCEEDED"), .quota),
+        (refusal("LICENSE_EXPIRED"), .quota),
         (api(.authentication), .authentication), (api(.permission), .authentication), (api(.quota(.daily)), .quota),
         (api(.quota(.monthly)), .quota), (api(.quota(.licence)), .quota), (api(.client), .usage),
         (api(.network), .source), (api(.timeout), .source), (api(.server), .source), (api(.rateLimit), .source),
