@@ -41,6 +41,20 @@ extension JobNode {
         }
     }
 
+    /// The value with the names of what was read from outside in place of what was read.
+    var withReferences: JobNode {
+        var node = self
+        switch content {
+        case .list(let elements): node.content = .list(elements.map(\.withReferences))
+        case .map(let members):
+            node.content = .map(members.map { JobMember($0.name, at: $0.location, $0.value.withReferences) })
+        case .scalar:
+            guard !interpolated.isEmpty else { break }
+            node.content = .scalar(interpolated.joined(), plain: false)
+        }
+        return node
+    }
+
     /// What was read into this value from outside, wherever it stands in it.
     var references: [String] {
         interpolated + (elements ?? []).flatMap(\.references) + members.flatMap(\.value.references)

@@ -16,18 +16,12 @@ enum StageLint {
         var mistakes: [JobMistake] = []
         var columns = columns(of: export)
         for entry in export.stages where Stages.names.contains(entry.name) {
+            let input = columns
+            columns = nil
             do throws(StageError) {
-                let stage = try entry.stage()
-                guard let input = columns else { continue }
-                columns = nil
-                if let stage = stage as? any NameCheckedStage {
-                    columns = try stage.names(from: input)
-                } else {
-                    columns = try stage.bind(to: input).output
-                }
-                columns?.forgetTypes()
+                columns = try output(of: entry, from: input)
             } catch {
-                mistakes.append(mistake(error, of: entry))
+                mistakes.append(mistake(error, of: entry, on: input))
             }
         }
         if let columns, let location {
@@ -70,9 +64,23 @@ enum StageLint {
         return schema
     }
 
-    private static func mistake(_ error: StageError, of entry: StageEntry) -> JobMistake {
+    /// The columns that a stage makes of others; nil where those are not known.
+    private static func output(of entry: StageEntry, from input: Schema?) throws(StageError) -> Schema? {
+        let stage = try entry.stage()
+        guard let input else { return nil }
+        var output: Schema
+        if let stage = stage as? any NameCheckedStage {
+            output = try stage.names(from: input)
+        } else {
+            output = try stage.bind(to: input).output
+        }
+        output.forgetTypes()
+        return output
+    }
+
+    private static func mistake(_ error: StageError, of entry: StageEntry, on input: Schema?) -> JobMistake {
         let references = entry.argument.references
-        guard references.isEmpty else {
+        guard references.isEmpty || isSame(error, of: entry, on: input) else {
             let values = references.joined(separator: ", ")
             return JobMistake(
                 "the stage '\(entry.name)' does not fit, for a reason that would show \(values)",
@@ -80,6 +88,18 @@ enum StageLint {
             )
         }
         return JobMistake(error.description, at: entry.location)
+    }
+
+    /// Whether a stage that never saw what came from outside the file says the same, so that none of it is in the words.
+    private static func isSame(_ error: StageError, of entry: StageEntry, on input: Schema?) -> Bool {
+        var blind = entry
+        blind.argument = entry.argument.withReferences
+        do throws(StageError) {
+            _ = try output(of: blind, from: input)
+            return false
+        } catch let other {
+            return other.description == error.description
+        }
     }
 }
 
