@@ -29,6 +29,7 @@ public struct BackfillWatch: Sendable {
     private let ids: [Int]
     private let pollInterval: Duration
     private let report: @Sendable (BackfillSnapshot) -> Void
+    private let warn: @Sendable (String) -> Void
 
     /// A watch.
     ///
@@ -38,12 +39,14 @@ public struct BackfillWatch: Sendable {
     ///   - backfillIDs: What is watched; an id given twice counts once.
     ///   - pollInterval: The first pause between two looks; it grows to six times this.
     ///   - report: Told what each look shows.
+    ///   - warn: Told of each look that failed and is repeated.
     public init(
         client: SupermetricsClient,
         teamID: Int,
         backfillIDs: [Int],
         pollInterval: Duration = .seconds(5),
-        report: @escaping @Sendable (BackfillSnapshot) -> Void = { _ in }
+        report: @escaping @Sendable (BackfillSnapshot) -> Void = { _ in },
+        warn: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         calls = BackfillCalls(client: client, teamID: teamID)
         configuration = client.configuration
@@ -51,6 +54,7 @@ public struct BackfillWatch: Sendable {
         ids = backfillIDs.filter { seen.insert($0).inserted }
         self.pollInterval = pollInterval
         self.report = report
+        self.warn = warn
     }
 
     private enum Message: Sendable {
@@ -62,13 +66,14 @@ public struct BackfillWatch: Sendable {
     /// Watches until all are over or the task is cancelled.
     ///
     /// - Returns: How each was last seen, in the order given.
-    /// - Throws: `SupermetricsError` where the key is refused or the API was never reached.
+    /// - Throws: `SupermetricsError` where the key is refused, or the API was never reached or never gave an answer of use.
     public func run() async throws -> [Sight] {
         let stopwatch = Stopwatch(configuration.clock)
         var polls = PollSchedule(first: pollInterval, longest: pollInterval * 6)
         var sights = Dictionary(uniqueKeysWithValues: ids.map { ($0, Sight(backfillID: $0)) })
         for id in ids { polls.add(id, now: .zero, random: 0, atOnce: true) }
         var wasAnswered = false
+        var wasUnderstood = false
         var troubles = 0
 
         func see(_ snapshot: BackfillSnapshot) {
@@ -85,6 +90,11 @@ public struct BackfillWatch: Sendable {
             troubles += 1
             wasAnswered = wasAnswered || error.statusCode != nil
             if error.isAuthentication || error.isNetwork && !wasAnswered && troubles >= 3 { throw error }
+            if error.isTransient {
+                let isUseless = !wasUnderstood && error.kind != .rateLimit && troubles >= Scheduler.longestTry
+                guard !isUseless else { throw error }
+                warn("\(error); looking again")
+            }
             guard let id else { return }
             if error.isTransient {
                 let wait = max(error.retryAfter ?? .zero, pollInterval * (1 << min(troubles, 5)))
@@ -109,7 +119,7 @@ public struct BackfillWatch: Sendable {
             case .got(_, .success(let snapshot?)): see(snapshot)
             default: return
             }
-            (wasAnswered, troubles) = (true, 0)
+            (wasAnswered, wasUnderstood, troubles) = (true, true, 0)
         }
 
         try await withThrowingTaskGroup(of: Message.self) { group in

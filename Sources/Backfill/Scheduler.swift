@@ -56,7 +56,7 @@ struct Scheduler {
     /// Looks after a doubtful create before the next one, a poll interval apart.
     private static let looksAfterDoubt = 2
     /// Creates of one range that may come to nothing before its days are given up.
-    private static let longestTry = 8
+    static let longestTry = 8
     /// Looks that find all runs ended, though the status is one nobody knows, before that is believed.
     private static let looksAtUnknown = 3
 
@@ -325,8 +325,14 @@ struct Scheduler {
         case .success(let found): list = found
         case .failure(let error):
             guard !error.isTransient else {
+                // An API that never gave one answer of use may not be the one that is meant.
+                guard error.kind == .rateLimit || unanswered < Self.longestTry else {
+                    stop = .failure(BackfillFailure(error))
+                    return
+                }
                 warn(nil, "\(error); trying again")
-                delayed.append((now.elapsed + max(error.retryAfter ?? .zero, settings.pollInterval), .list))
+                let wait = settings.pollInterval * (1 << min(unanswered - 1, 5))
+                delayed.append((now.elapsed + max(error.retryAfter ?? .zero, wait), .list))
                 return
             }
             guard error.kind != .permission, error.kind != .notFound else {

@@ -60,8 +60,10 @@ extension BackfillCommand {
                             client: client,
                             teamID: team,
                             backfillIDs: ids,
-                            pollInterval: interval
-                        ) { progress.note($0) }
+                            pollInterval: interval,
+                            report: { progress.note($0) },
+                            warn: { progress.note(.warning(transferID: nil, text: $0)) }
+                        )
                         return try await progress.whileDrawing { try await Self.run(watch, within: limit) }
                     }
                 }

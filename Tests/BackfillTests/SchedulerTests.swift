@@ -359,6 +359,35 @@ import Testing
         #expect(desk.scheduler.summary.stop == .interrupted)
     }
 
+    /// A wrong address answers, too: with pages of its own, for ever.
+    @Test func whoNeverAnswersUsefullyEndsTheRun() throws {
+        var desk = try Desk("2024-01-01..2024-01-10")
+        _ = desk.scheduler.start()
+        var page = SupermetricsError(.server, "the answer is not JSON", isTransient: true)
+        page.statusCode = 502
+        for _ in 1..<Scheduler.longestTry {
+            #expect(desk.take(.listed(.failure(page))) == [])
+            #expect(try desk.tick() == [.list])
+        }
+        #expect(desk.elapsed > .seconds(300))
+        _ = desk.take(.listed(.failure(page)))
+        #expect(desk.scheduler.isOver)
+        #expect(desk.scheduler.summary.failures.first?.cause == .source)
+    }
+
+    /// One that asks to wait is the one that is meant.
+    @Test func anAPIThatAsksToWaitIsWaitedFor() throws {
+        var desk = try Desk("2024-01-01..2024-01-10")
+        _ = desk.scheduler.start()
+        var busy = SupermetricsError(.rateLimit, "slow down", isTransient: true)
+        busy.statusCode = 429
+        for _ in 0..<2 * Scheduler.longestTry {
+            #expect(desk.take(.listed(.failure(busy))) == [])
+            #expect(try desk.tick() == [.list])
+        }
+        #expect(!desk.scheduler.isOver)
+    }
+
     @Test func whoNeverAnswersEndsTheRun() throws {
         var desk = try Desk("2024-01-01..2024-01-10")
         _ = desk.scheduler.start()
