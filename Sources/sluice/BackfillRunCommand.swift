@@ -25,7 +25,10 @@ extension BackfillCommand {
                 """
         )
 
-        @Argument(help: ArgumentHelp("File with team, transfers and days; flags win over it.", valueName: "spec.yaml"))
+        @Argument(
+            help: ArgumentHelp("File with team, transfers and days; flags win over it.", valueName: "spec.yaml"),
+            completion: .file()
+        )
         var path: String?
 
         @Option(
@@ -69,7 +72,8 @@ extension BackfillCommand {
             help: ArgumentHelp(
                 "What is done and under way, for the next run; default beside the file, or backfill-….journal here.",
                 valueName: "file"
-            )
+            ),
+            completion: .file()
         )
         var journal: String?
 

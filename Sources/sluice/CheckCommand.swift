@@ -15,7 +15,7 @@ struct CheckCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The job file.", valueName: "job.yaml"))
+    @Argument(help: ArgumentHelp("The job file.", valueName: "job.yaml"), completion: .file())
     var path: String
 
     @Flag(help: "Check the file alone, without the API and the destinations.")

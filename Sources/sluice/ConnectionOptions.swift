@@ -8,7 +8,10 @@ import Synchronization
 
 /// Flags every command that talks to the API takes; each is looked for as a flag, then in the environment.
 struct ConnectionOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("File that holds the API key or OAuth token.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("File that holds the API key or OAuth token.", valueName: "path"),
+        completion: .file()
+    )
     var apiKeyFile: String?
 
     @Option(

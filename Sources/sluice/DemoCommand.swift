@@ -19,7 +19,7 @@ struct DemoCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("The folder to write into.", valueName: "folder"))
+    @Option(help: ArgumentHelp("The folder to write into.", valueName: "folder"), completion: .directory)
     var into = "./sluice-demo"
 
     @OptionGroup var reports: ReportOptions

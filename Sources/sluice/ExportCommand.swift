@@ -27,7 +27,8 @@ struct ExportCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "Where rows land: a path ending in .csv, .csv.gz, .ndjson, .ndjson.gz or /, -, or postgresql://….",
             valueName: "dest"
-        )
+        ),
+        completion: .file()
     )
     var into: String
 

@@ -23,7 +23,10 @@ struct InitCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The file to write; - for standard output.", valueName: "job.yaml"))
+    @Argument(
+        help: ArgumentHelp("The file to write; - for standard output.", valueName: "job.yaml"),
+        completion: .file()
+    )
     var path = "job.yaml"
 
     @OptionGroup(title: "Query") var query: QueryOptions
@@ -32,7 +35,8 @@ struct InitCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "Where rows land: a path ending in .csv, .csv.gz, .ndjson, .ndjson.gz or /, -, or postgresql://….",
             valueName: "dest"
-        )
+        ),
+        completion: .file()
     )
     var into: String?
 

@@ -100,11 +100,15 @@ struct ReportOptions: ParsableArguments {
         help: ArgumentHelp(
             "Write the outcome as JSON to this file, also where the run cannot begin.",
             valueName: "file"
-        )
+        ),
+        completion: .file()
     )
     var summary: String?
 
-    @Option(help: ArgumentHelp("Write figures for Prometheus' node_exporter to this file.", valueName: "file.prom"))
+    @Option(
+        help: ArgumentHelp("Write figures for Prometheus' node_exporter to this file.", valueName: "file.prom"),
+        completion: .file()
+    )
     var metrics: String?
 
     /// Makes the files' folders, so that a mistake in a path is told before the work and not after it.

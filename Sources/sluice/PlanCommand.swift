@@ -18,7 +18,7 @@ struct PlanCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The job file.", valueName: "job.yaml"))
+    @Argument(help: ArgumentHelp("The job file.", valueName: "job.yaml"), completion: .file())
     var path: String
 
     @OptionGroup var selection: SelectionOptions

@@ -75,7 +75,8 @@ struct QueryOptions: ParsableArguments {
         help: ArgumentHelp(
             "The API's query object as JSON: a file, or - for standard input; flags win over it.",
             valueName: "file"
-        )
+        ),
+        completion: .file()
     )
     var file: String?
 

@@ -15,7 +15,7 @@ struct RunCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The job file.", valueName: "job.yaml"))
+    @Argument(help: ArgumentHelp("The job file.", valueName: "job.yaml"), completion: .file())
     var path: String
 
     @OptionGroup var selection: SelectionOptions

@@ -18,7 +18,7 @@ struct StatusCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The job file.", valueName: "job.yaml"))
+    @Argument(help: ArgumentHelp("The job file.", valueName: "job.yaml"), completion: .file())
     var path: String
 
     @Option(help: ArgumentHelp("Only this export; may be repeated.", valueName: "name"))

@@ -16,6 +16,29 @@ import Testing
         ["SUPERMETRICS_TEAM_ID": "\(world.sandbox.teamID)"]
     }
 
+    /// Where a file is wanted, the shell offers files.
+    @Test(arguments: [
+        ("run jo", "job.yaml"), ("check jo", "job.yaml"), ("backfill run jo", "job.yaml"),
+        ("run job.yaml --summary jo", "job.yaml"), ("export --query jo", "job.yaml"), ("export --mode me", ""),
+        ("run job.yaml --reload s", "stale"),
+    ])
+    func bashCompletes(_ typed: String, _ offered: String) async throws {
+        try await withWorld { world in
+            try world.folder.write("", to: "job.yaml")
+            let words = typed.split(separator: " ")
+            let script = """
+                source ./completions; COMP_WORDS=(sluice \(typed)); COMP_CWORD=\(words.count)
+                COMP_LINE="sluice \(typed)"; COMP_POINT=${#COMP_LINE}
+                _sluice sluice \(words.last ?? "") \(words.dropLast().last ?? "sluice"); echo "${COMPREPLY[*]}"
+                """
+            let outcome = try await world.shell(
+                #""$@" > completions; bash -c '\#(script)'"#,
+                ["--generate-completion-script", "bash"]
+            )
+            #expect(outcome.text == offered + "\n", "\(outcome.everything)")
+        }
+    }
+
     @Test func everyListHasItsColumnsInEveryForm() async throws {
         let lists: [([String], String)] = [
             (["accounts", "list", "--ds-id", "AW"], "account_id"), (["fields", "list", "--ds-id", "AW"], "field_id"),
