@@ -136,8 +136,7 @@ struct BackfillReport {
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.dateEncodingStrategy = .iso8601
         do {
-            let data = try encoder.encode(SummaryFile(self)) + Data("\n".utf8)
-            try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+            try ReportFile.write(encoder.encode(SummaryFile(self)) + Data("\n".utf8), to: path)
         } catch {
             throw CommandFailure(
                 .destination,

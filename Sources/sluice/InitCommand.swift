@@ -178,9 +178,9 @@ struct InitCommand: AsyncParsableCommand {
     private func write(_ text: String) throws {
         guard !isOutput else { return Terminal.write(text) }
         do {
-            let options: Data.WritingOptions = force ? .atomic : .withoutOverwriting
-            // A link stays one: what it leads to is written.
-            try Data(text.utf8).write(to: URL(fileURLWithPath: path).resolvingSymlinksInPath(), options: options)
+            let data = Data(text.utf8)
+            guard !force else { return try ReportFile.write(data, to: path) }
+            try data.write(to: ReportFile.target(path), options: .withoutOverwriting)
         } catch CocoaError.fileWriteFileExists {
             throw exists
         } catch {

@@ -116,8 +116,8 @@ struct ReportOptions: ParsableArguments {
     /// - Throws: `CommandFailure` where a file could not be written.
     func prepare() throws {
         for (flag, path) in [("--summary", summary), ("--metrics", metrics)] {
-            guard let path else { continue }
-            let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+            guard let path, !ReportFile.isStream(path) else { continue }
+            let folder = ReportFile.target(path).deletingLastPathComponent()
             try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             guard !Self.isFolder(path) else {
                 throw CommandFailure(.destination, "\(flag) \(path) is a folder; name a file in it")
@@ -153,7 +153,7 @@ struct ReportOptions: ParsableArguments {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
         do {
-            try (encoder.encode(summary) + Data("\n".utf8)).write(to: URL(fileURLWithPath: path), options: .atomic)
+            try ReportFile.write(encoder.encode(summary) + Data("\n".utf8), to: path)
         } catch {
             throw CommandFailure(
                 .destination,

@@ -19,7 +19,7 @@ enum MetricsFile {
     /// Writes the file in one rename, so that a collector never reads half of it.
     static func write(_ metrics: [Metric], to path: String) throws {
         do {
-            try Data(text(metrics).utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+            try ReportFile.write(Data(text(metrics).utf8), to: path)
         } catch {
             throw CommandFailure(
                 .destination,

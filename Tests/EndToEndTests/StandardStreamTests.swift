@@ -30,6 +30,28 @@ import Testing
         }
     }
 
+    /// A report goes to a pipe, a device or a stream as it would from any other program, which replaces none of them.
+    ///
+    /// No name in `/dev` but those of the process's own streams: a program that did replace them would break the machine.
+    @Test(arguments: ["--summary", "--metrics"]) func aReportIsWrittenToWhatIsNoFile(_ flag: String) async throws {
+        try await withWorld { world in
+            try world.folder.write(JobText().yaml, to: "job.yaml")
+            let wanted = flag == "--summary" ? "exit_code" : "sluice_run_exit_code"
+            let scripts = [
+                #"mkfifo pipe; cat pipe > read.txt & "$@" pipe; wait; test -p pipe && rm pipe"#,
+                #""$@" /dev/fd/7 7> read.txt"#,
+                #""$@" /dev/fd/1 > read.txt; grep -q "^export " read.txt"#,
+                #"echo old > file.txt; ln -s file.txt link; "$@" link; test -L link && mv file.txt read.txt"#,
+                #""$@" /proc/self/fd/2 2> read.txt; grep -q "info planned" read.txt"#,
+            ]
+            for script in scripts {
+                let outcome = try await world.shell("rm -f read.txt; " + script, ["run", "job.yaml", flag])
+                #expect(outcome.exitCode == 0, "\(script): \(outcome.everything)")
+                #expect(try world.folder.text("read.txt").contains(wanted), "\(script): \(outcome.everything)")
+            }
+        }
+    }
+
     /// As with every other program: the signal that says so ends it, and nothing is said.
     @Test func aReaderThatHasEnoughEndsTheWriting() async throws {
         try await withWorld(.small.with { $0.rowsPerDay = 5000 }) { world in
