@@ -160,6 +160,11 @@ public struct BackfillSummary: Sendable, Hashable {
     /// Backfills cancelled at the end because the run was interrupted.
     public var cancelled: [Int] = []
 
+    /// What a run has done.
+    public init(teamID: Int, transfers: [TransferSummary], stop: Stop? = nil) {
+        (self.teamID, self.transfers, self.stop) = (teamID, transfers, stop)
+    }
+
     /// Every failure.
     public var failures: [BackfillFailure] {
         let ofTransfers = transfers.flatMap(\.failures)

@@ -11,6 +11,10 @@ struct BackfillReport {
     let ended = Date()
     let exitCode: Int32
     private let signal: Int32?
+    /// Why the run could not begin; nil where it did.
+    private let refusal: String?
+    /// nil where the run could not begin because nobody knows it.
+    private let teamID: Int?
 
     /// - Parameters:
     ///   - summary: What was done.
@@ -22,10 +26,18 @@ struct BackfillReport {
         self.journal = journal
         self.started = started
         self.signal = signal
+        (refusal, teamID) = (nil, summary.teamID)
         var kinds = summary.failures.map(\.cause.kind)
         if kinds.isEmpty, !summary.isWhole { kinds = [.source] }
         let somethingLoaded = summary.transfers.contains { !$0.done.isEmpty }
         exitCode = signal ?? FailureKind.exitCode(failures: kinds, somethingLoaded: somethingLoaded)
+    }
+
+    /// The report of a run that could not begin.
+    init(failingWith failure: CommandFailure, teamID: Int?, started: Date) {
+        summary = BackfillSummary(teamID: teamID ?? 0, transfers: [])
+        (journal, signal) = ("", nil)
+        (self.started, exitCode, refusal, self.teamID) = (started, failure.exitCode, failure.message, teamID)
     }
 
     // MARK: Tables
@@ -129,8 +141,16 @@ struct BackfillReport {
 
     // MARK: Files
 
+    /// Writes the files that were asked for.
+    ///
+    /// - Throws: `CommandFailure` where one cannot be written.
+    func write(to reports: ReportOptions) throws {
+        if let path = reports.summary { try writeSummary(to: path) }
+        if let path = reports.metrics { try MetricsFile.write(metrics, to: path) }
+    }
+
     /// Writes the outcome as JSON.
-    func writeSummary(to path: String) throws {
+    private func writeSummary(to path: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
@@ -147,7 +167,7 @@ struct BackfillReport {
 
     /// The figures for Prometheus.
     var metrics: [MetricsFile.Metric] {
-        let team = [("team", "\(summary.teamID)")]
+        let team = [("team", teamID.map { "\($0)" } ?? "")]
         let days = summary.transfers.flatMap { transfer in
             [("done", transfer.done.count), ("missing", transfer.missing.count)].map { state, count in
                 (labels: team + [("transfer", "\(transfer.transferID)"), ("state", state)], value: "\(count)")
@@ -205,7 +225,7 @@ struct BackfillReport {
             var atWork: Bool
         }
 
-        var teamId: Int
+        var teamId: Int?
         var startedAt: Date
         var endedAt: Date
         var exitCode: Int32
@@ -215,13 +235,13 @@ struct BackfillReport {
 
         init(_ report: BackfillReport) {
             let summary = report.summary
-            teamId = summary.teamID
+            teamId = report.teamID
             startedAt = report.started
             endedAt = report.ended
             exitCode = report.exitCode
             stopped =
                 switch summary.stop {
-                case nil: nil
+                case nil: report.refusal
                 case .interrupted: "interrupted"
                 case .timeUp: "time is up"
                 case .failure(let failure): failure.message

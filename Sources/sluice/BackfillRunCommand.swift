@@ -97,18 +97,49 @@ extension BackfillCommand {
         @OptionGroup(title: "Display") var display: DisplayOptions
 
         @concurrent func run() async throws {
+            let started = Date()
+            var team: Int?
+            let report: BackfillReport
+            do {
+                guard let done = try await begin(started, &team) else { return }
+                report = done
+            } catch {
+                let failure = CommandFailure(error)
+                let report = BackfillReport(failingWith: failure, teamID: team, started: started)
+                // Where a report cannot be written either, the failure itself is what the user must hear of.
+                if !dryRun { try? report.write(to: reports) }
+                throw failure
+            }
+            try report.write(to: reports)
+            Terminal.writeError(report.remarks)
+            Output(format: output).write(report.table)
+            guard report.exitCode == 0 else { throw ExitCode(report.exitCode) }
+        }
+
+        /// Loads what is wanted.
+        ///
+        /// - Parameters:
+        ///   - started: When the run began.
+        ///   - team: The team, as soon as it is known.
+        /// - Returns: What came of it; nil where that was only to be shown.
+        /// - Throws: Why the run could not begin.
+        private func begin(_ started: Date, _ team: inout Int?) async throws -> BackfillReport? {
             let environment = ProcessInfo.processInfo.environment
             let spec = try path.map { path in
                 do { return try BackfillSpec.read(path, environment: environment) } catch {
                     throw CommandFailure(.usage, "\(error)")
                 }
             }
+            team = try connection.teamID(else: spec?.team)
             let (settings, goals) = try (settings(spec), goals(spec))
             let journal = journal ?? Self.journal(path, settings.teamID, goals)
             var configuration = try connection.clientConfiguration(environment)
             // What fails is asked for again by the run itself, which knows what else there is to do.
             configuration.maxAttempts = 4
-            guard !dryRun else { return try await plan(configuration, settings, goals, journal) }
+            guard !dryRun else {
+                try await plan(configuration, settings, goals, journal)
+                return nil
+            }
 
             try reports.prepare()
             let progress = BackfillProgress(
@@ -116,7 +147,6 @@ extension BackfillCommand {
                 draws: display.drawsProgress(environment: environment)
             )
             configuration.onRetry = { error, wait in progress.note(retry: error, after: wait) }
-            let started = Date()
             let notice = settings.cancelsOnInterrupt ? "stopping and cancelling" : "stopping; backfills at work go on"
             let (summary, signal) = try await Interrupts.watch(saying: notice) { [configuration] in
                 try await Self.failing {
@@ -128,12 +158,7 @@ extension BackfillCommand {
                     }
                 }
             }
-            let report = BackfillReport(summary, journal: journal, started: started, signal: signal)
-            if let path = reports.summary { try report.writeSummary(to: path) }
-            if let path = reports.metrics { try MetricsFile.write(report.metrics, to: path) }
-            Terminal.writeError(report.remarks)
-            Output(format: output).write(report.table)
-            guard report.exitCode == 0 else { throw ExitCode(report.exitCode) }
+            return BackfillReport(summary, journal: journal, started: started, signal: signal)
         }
 
         private func plan(

@@ -115,6 +115,34 @@ import Testing
         }
     }
 
+    /// Whoever watches the summary learns of a run that could not begin.
+    @Test(arguments: [
+        (["--from", "someday", "--to", "2024-01-05", "--team", "1", "--transfer", "101"], 2, "--from 'someday'"),
+        (["--from", "2024-01-01", "--to", "2024-01-05", "--transfer", "101", "--team", "one"], 2, "'one'"),
+        (["none.yaml"], 2, "none.yaml"),
+        (
+            [
+                "--from", "2024-01-01", "--to", "2024-01-05", "--team", "1", "--transfer", "101", "--api-key-file",
+                "none",
+            ], 3, "the API key file none"
+        ),
+    ])
+    func theReportsTellOfARunThatCouldNotBegin(_ flags: [String], _ code: Int32, _ why: String) async throws {
+        struct Report: Decodable {
+            var exit_code: Int32
+            var stopped: String
+        }
+        try await withWorld { world in
+            let reports = ["--summary", "summary.json", "--metrics", "run.prom"]
+            let outcome = try await world.run(["backfill", "run"] + flags + reports)
+            #expect(outcome.exitCode == code, "\(outcome.everything)")
+            let report = try JSONDecoder().decode(Report.self, from: Data(world.folder.bytes("summary.json")))
+            #expect(report.exit_code == code)
+            #expect(report.stopped.contains(why), "\(report.stopped)")
+            #expect(try world.folder.text("run.prom").contains("\"} \(code)\n"))
+        }
+    }
+
     /// What others work on is waited for, not created.
     @Test func waitsForBackfillsOfOthers() async throws {
         try await withWorld(Self.options { $0.backfills.dayTime = .milliseconds(300) }) { world in
