@@ -255,6 +255,7 @@ package final class WindowRows {
         case .batch(let batch, let badRows): return try take(batch, badRows)
         case .meta(let bytes):
             page?.meta = ResultMeta(json: bytes)
+            known.isSampled = known.isSampled || page?.meta?.isSampled == true
             if let id = page?.meta?.requestID, !pages.isEmpty { pages[pages.count - 1].requestID = id }
         case .error(let bytes):
             if let page { throw page.response.error(member: bytes, requestID: page.meta?.requestID) }

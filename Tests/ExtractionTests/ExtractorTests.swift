@@ -256,6 +256,22 @@ struct ExtractorTests {
         }
     }
 
+    @Test("Rows that only a later page calls sampled are told too")
+    func sampledLater() async throws {
+        try await withWorld({ $0.dataSampled = false }, settings: { $0.pageRows = 10 }) { world in
+            let request = WindowRequest(query: World.query, part: World.week, isFresh: false, known: [])
+            let tally = RequestTally(retries: 30)
+            let facts = try await world.extractor.withRows(of: request, tally: tally, record: world.record) { rows in
+                rows.schema = Schema(rows.fields.map { Column(name: $0.id, type: .text) })
+                #expect(!rows.facts.isSampled)
+                world.sandbox.update { $0.dataSampled = true }
+                while case .some = try await rows.next() {}
+                return rows.facts
+            }
+            #expect(facts.isSampled)
+        }
+    }
+
     // MARK: Clock
 
     @Test("A clock that is more than ten minutes off stops the first answer", arguments: [-601, 601])
