@@ -31,10 +31,11 @@ struct ExportResolver {
         let size = try await size(of: export, range: range)
         let accounts = try await accounts(of: export)
         guard !export.window.perAccount || !accounts.isEmpty else {
-            throw JobFileError(
-                "export '\(export.name)': per_account needs the accounts named, and the query names none",
-                at: export.location
-            )
+            let problem =
+                export.query.accounts.needsResolving
+                ? "the API lists no account for ds_accounts: check that a login still reaches one"
+                : "per_account needs the accounts named, and the query names none"
+            throw JobFileError("export '\(export.name)': \(problem)", at: export.location)
         }
         var made: [any Stage] = []
         for entry in export.stages { made.append(try entry.stage()) }

@@ -59,6 +59,7 @@ struct ExportResolverTests {
         arguments: [
             (#"{filter_id: "/^nobody/"}"#, "", "no account matches"),
             (#"{filter_id: "/(/"}"#, "", "not a regular expression"),
+            ("list.all_accounts, ds_user: nobody", "window: {per_account: true}", "the API lists no account"),
             (#"["list.europe", "123"]"#, "window: {per_account: true}", "only the API knows those of 'list.europe'"),
         ]
     )
