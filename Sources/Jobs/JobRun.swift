@@ -187,10 +187,11 @@ extension SinkEntry {
     /// - Parameters:
     ///   - spec: The export.
     ///   - chosen: The days whose windows this run is about; nil for all that the export wants.
-    /// - Returns: The entry with a path of its own.
+    /// - Returns: The entry with a path of its own, which names the days of those windows as whole as they are fetched.
     func withPath(of spec: ExportSpec, chosen: DateRange?) -> SinkEntry {
         var entry = self
-        let days = spec.range.flatMap { range in chosen.flatMap(range.intersection) ?? range }
+        let cells = chosen.map { chosen in spec.size.cells(meeting: spec.range).filter { $0.meets(chosen) } } ?? []
+        let days = DateRange.hull(cells.map { $0.days(of: spec.range) }) ?? spec.range
         entry.options = options.replacingText(of: "path") { path in
             path.replacing("{export}", with: spec.name)
                 .replacing("{start_date}", with: days?.start.description ?? "")

@@ -270,6 +270,15 @@ import Testing
         }
     }
 
+    @Test func namesOfFilesHoldTheWholeWindowsThatWereChosen() async throws {
+        try await withWorld { world in
+            let job = JobText.one { $0.into = ["csv: {path: \"{start_date}_{end_date}.csv\"}"] }
+            try await world.run(job, "--start-date", "2024-01-10", "--end-date", "2024-01-11")
+            #expect(world.folder.visible() == ["2024-01-08_2024-01-14.csv", "job.yaml"])
+            #expect(Set(try world.folder.csvRows("2024-01-08_2024-01-14.csv").map { $0[0] }).count == 7)
+        }
+    }
+
     @Test func theOptionsOfCSV() async throws {
         try await withWorld(.small.with { $0.hostileRate = 0 }) { world in
             let options = "delimiter: ';', quote: all, line_ending: crlf, bom: true, header: false"
