@@ -36,7 +36,7 @@ public struct CSVRenderer: Sendable {
     /// What comes before the rows: the byte order mark and the names, where the options want them.
     public var header: [UInt8] {
         var output: [UInt8] = options.bom ? [0xEF, 0xBB, 0xBF] : []
-        guard options.header else { return output }
+        guard options.header, !columnNames.isEmpty else { return output }
         for (index, name) in columnNames.enumerated() {
             if index > 0 { output.append(options.delimiter) }
             let name = Array(name.utf8)

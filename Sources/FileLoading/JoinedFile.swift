@@ -70,8 +70,8 @@ actor JoinedFile {
     func finish(_ windows: [WindowFolders.Entry], mode: mode_t?) throws {
         if !windows.starts(with: entries) { discard() }
         FaultPoint.pass("file.join.before")
-        if windows.isEmpty { try create(nil) }
         for window in windows[entries.count...] { try append(window) }
+        if file == nil { try create(nil) }
         FaultPoint.pass("file.join.middle")
         if files.compression != .none { try file?.write(member.trailer) }
         if let mode, let file = file?.file { try FileSystem.setPermissions(mode, of: file, path) }
@@ -79,7 +79,13 @@ actor JoinedFile {
     }
 
     private func append(_ window: WindowFolders.Entry) throws {
-        if file == nil { try create(window.note.checkpoint.schema) }
+        let schema = window.note.checkpoint.schema
+        guard !schema.columns.isEmpty else {
+            // It has no rows either, and which names stand in front another window tells.
+            entries.append(window)
+            return
+        }
+        if file == nil { try create(schema) }
         for part in window.note.parts {
             let source = "\(stagedPath)/\(window.path)/\(part.name)"
             try file?.append(part.bytes, of: try FileSystem.open(source, O_RDONLY, to: "read"), source)

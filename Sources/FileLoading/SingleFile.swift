@@ -142,15 +142,16 @@ struct SingleFile: Sendable {
     }
 }
 
-/// Files joined into one must have the same columns.
+/// Files joined into one must have the same columns, but for those without any.
 enum ColumnAgreement {
     static func agree(_ first: Schema, _ second: Schema) -> Bool {
-        first.columns.count == second.columns.count
+        if first.columns.isEmpty || second.columns.isEmpty { return true }
+        return first.columns.count == second.columns.count
             && zip(first.columns, second.columns).allSatisfy { $0.name == $1.name && $0.type == $1.type }
     }
 
     static func require(_ windows: [(window: Window, schema: Schema)], _ destination: String) throws(SinkError) {
-        guard let first = windows.first else { return }
+        guard let first = windows.first(where: { !$0.schema.columns.isEmpty }) else { return }
         for other in windows where !agree(first.schema, other.schema) { throw error(first, other, destination) }
     }
 

@@ -98,7 +98,8 @@ final class SingleFileRun: SinkRun {
         await joined.begin(plan.windows, staged: staged)
         progress.withLock { progress in
             progress.plan = plan
-            guard let first = staged.first?.note.checkpoint else { return }
+            let checkpoints = staged.lazy.map(\.note.checkpoint)
+            guard let first = checkpoints.first(where: { !$0.schema.columns.isEmpty }) else { return }
             progress.model = (first.window, first.schema)
             progress.isReused = true
         }
@@ -143,7 +144,7 @@ final class SingleFileRun: SinkRun {
         let (number, disagreement) = progress.withLock { progress in
             progress.loads += 1
             guard let model = progress.model, !ColumnAgreement.agree(model.schema, load.schema) else {
-                progress.model = progress.model ?? (load.window, load.schema)
+                if !load.schema.columns.isEmpty { progress.model = progress.model ?? (load.window, load.schema) }
                 return (progress.loads, SinkError?.none)
             }
             progress.isStale = progress.isReused

@@ -132,7 +132,7 @@ private actor StreamWriter {
     func require(_ load: Load) throws(SinkError) {
         if let failure { throw failure }
         guard let model else {
-            model = (load.window, load.schema)
+            if !load.schema.columns.isEmpty { model = (load.window, load.schema) }
             return
         }
         guard ColumnAgreement.agree(model.schema, load.schema) else {
@@ -145,7 +145,8 @@ private actor StreamWriter {
         if let failure { throw failure }
         waiting[window.id] = spool
         while written < order.count, let next = waiting.removeValue(forKey: order[written].id) {
-            try writeBeginning()
+            // Before any window with columns there are no rows.
+            if model != nil { try writeBeginning() }
             try copy(next)
             member.append(plainCount: next.plainCount, crc: next.crc)
             written += 1

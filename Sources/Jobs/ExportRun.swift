@@ -134,7 +134,8 @@ struct ExportRun {
         outcome.holdsSomething = plan.skips.contains(where: \.reason.isHeld)
         resources.report(.planned(export: spec.name, due: plan.fetches.count, skipped: plan.skips.count))
         let attempts = Dictionary(grouping: states.flatMap(\.ledger.attempts), by: \.window.id)
-        let frozen = states.flatMap(\.ledger.checkpoints.values).max { $0.fetchedAt < $1.fetchedAt }?.schema
+        let frozen = states.flatMap(\.ledger.checkpoints.values).filter { !$0.schema.columns.isEmpty }
+            .max { $0.fetchedAt < $1.fetchedAt }?.schema
         let results = await load(plan.fetches, sinks, attempts, frozen, &outcome)
         judgeReplacements(results, plan, zip(sinks, states), &outcome)
         conclude(results, plan, sinks, &outcome)

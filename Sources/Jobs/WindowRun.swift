@@ -252,23 +252,38 @@ struct WindowRun {
                 isOneAccount: fetch.window.account != nil
             )
         )
-        let pipeline = try bindStages(to: base, audit)
-        for target in targets {
-            try spec.rules.judge(
-                pipeline.output,
-                replacing: target.previous,
-                fingerprint: spec.fingerprint,
-                isNamedByHeader: HeaderRow.names(columnsOf: spec.query)
-            )
-        }
         rows.schema = base
+        let isNamedByHeader = HeaderRow.names(columnsOf: spec.query)
+        // Columns that rows make are unknown where there are none: nothing is held to them then.
+        var first = isNamedByHeader ? try await rows.next() : nil
+        let isBare = isNamedByHeader && first == nil
+        let pipeline =
+            isBare ? try BoundPipeline(reading: base, through: []) : try bindStages(to: base, audit)
+        let schema = isBare ? Schema([]) : pipeline.output
+        if !isBare {
+            for target in targets {
+                try spec.rules.judge(
+                    schema,
+                    replacing: target.previous,
+                    fingerprint: spec.fingerprint,
+                    isNamedByHeader: isNamedByHeader
+                )
+            }
+        }
+        func next() async throws -> (batch: Batch, rejects: Rejects)? {
+            if let read = first {
+                first = nil
+                return read
+            }
+            return try await rows.next()
+        }
         let (export, window) = (export, name)
         let fanOut = FanOut(
             sinks: targets.map { sinks[$0.sink] },
             load: Load(
                 window: fetch.window,
-                schema: pipeline.output,
-                dimensions: pipeline.output.dimensions(of: rows.fields.filter { !$0.isMetric }.map(\.id))
+                schema: schema,
+                dimensions: schema.dimensions(of: rows.fields.filter { !$0.isMetric }.map(\.id))
             )
         )
         return try await fanOut { lanes in
@@ -276,7 +291,7 @@ struct WindowRun {
             let turnstiles = (0..<pipeline.orderedCount).map { _ in Turnstile() }
             let pumped = try await resources.pumps.withPermit {
                 report(.loading(export: export, window: window, expectedRows: rows.expectedRows))
-                let held = pipeline.holdsRows ? try await pipeline.hold { try await rows.next() } : nil
+                let held = pipeline.holdsRows ? try await pipeline.hold(next) : nil
                 let pump = Pump(
                     process: { batch, rejects, number, land in
                         try await pipeline.process(
@@ -295,11 +310,11 @@ struct WindowRun {
                     recycle: { [extractor = resources.extractor] in extractor.recycle($0) },
                     wrote: { report(.rows(export: export, window: window, count: $0)) }
                 )
-                return try await pump.run { if let held { held.next() } else { try await rows.next() } }
+                return try await pump.run { if let held { held.next() } else { try await next() } }
             }
             notes.warnings = try judge(pumped, rows.facts, audit.findings, targets).map { "\(window): \($0)" }
             notes.bytes = pumped.bytes
-            return checkpoint(pumped, rows.facts, schema: pipeline.output, requests: tally.made)
+            return checkpoint(pumped, rows.facts, schema: schema, requests: tally.made)
         }
     }
 

@@ -303,6 +303,8 @@ public struct Load: Hashable, Sendable {
     /// The window.
     public var window: Window
     /// The columns that land.
+    ///
+    /// None where a result without rows does not tell them: the destination's columns stay as they are then.
     public var schema: Schema
     /// The columns that hold the query's dimensions and the account: the key of a row unless the job names another; nil
     /// where a dimension does not land, so that rows may repeat.

@@ -98,7 +98,45 @@ import Testing
         }
     }
 
+    /// The first week has no rows, and so nothing that could name its columns.
+    private static func lateJob(into entries: [String]) -> JobText {
+        job {
+            ($0.end, $0.query) = ("2024-01-14", ["filter: \"Date >= 2024-01-08\""])
+            ($0.into, $0.more) = (entries, ["stages: [rename: {tablets: slates}]"])
+        }
+    }
+
+    @Test func aWindowWithoutRowsIsHeldToNoColumns() async throws {
+        try await withWorld { world in
+            world.sandbox.update { $0.hostileRate = 0 }
+            try await world.run(Self.lateJob(into: ["csv: {path: out.csv}", "csv: {path: out/}"]))
+            let header = try world.folder.text("out.csv").prefix { $0 != "\n" }
+            #expect(header == "date,computers,mobile_devices,slates")
+            #expect(try world.folder.csvRows("out.csv").count == 7)
+            #expect(try world.folder.csvRows("out/").count == 7)
+            // The empty window is settled as any other.
+            world.sandbox.clearRequests()
+            try await world.run(Self.lateJob(into: ["csv: {path: out/}"]))
+            #expect(world.sandbox.requests.isEmpty)
+        }
+    }
+
     #if Postgres
+    @Test(arguments: ["replace_window", "merge", "replace"])
+    func aWindowWithoutRowsLeavesTheTableItsColumns(_ mode: String) async throws {
+        try await PostgresTests.withWorlds { world, database, environment in
+            world.sandbox.update { $0.hostileRate = 0 }
+            let job = Self.lateJob(into: [PostgresTests.entry(mode)])
+            try await world.run(job, environment: environment)
+            let columns = try await database.query(
+                "SELECT string_agg(column_name, ',' ORDER BY column_name) FROM information_schema.columns"
+                    + " WHERE table_name = 'spend' AND column_name NOT LIKE '\\_sluice%'"
+            )
+            #expect(columns == "computers,date,mobile_devices,slates")
+            #expect(try await database.query("SELECT count(*) FROM ads.spend") == "7")
+        }
+    }
+
     @Test func columnsThatComeLaterAreAddedToTheTable() async throws {
         try await PostgresTests.withWorlds { world, database, environment in
             world.sandbox.update { $0.hostileRate = 0 }

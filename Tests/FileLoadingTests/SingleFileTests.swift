@@ -273,6 +273,25 @@ import Testing
         #expect(try folder.text("out.txt.gz") == "old")
     }
 
+    @Test(arguments: [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+    func windowsWithoutColumnsTakeThoseOfTheOthers(_ order: [Int]) async throws {
+        let windows = [Window.week(0), .week(1), .week(2)]
+        var bare = loader
+        bare.schema = Schema([])
+        try await loader.run(windows, loading: [], notes: []) { run in
+            for week in order { try await (week == 1 ? loader : bare).load(run, windows[week], week == 1 ? ["x"] : []) }
+        }
+        #expect(try folder.text("out.txt.gz") == "window|note\n\(windows[1])|x\n")
+    }
+
+    @Test func stagedWindowsWithoutColumnsAreUsedToo() async throws {
+        var bare = loader
+        bare.schema = Schema([])
+        try await bare.run([.week(0), .week(1)], loading: [.week(0)], notes: [], isComplete: false)
+        try await loader.run([.week(0), .week(1)], loading: [.week(1)], notes: ["x"])
+        #expect(try folder.text("out.txt.gz") == "window|note\n\(Window.week(1))|x\n")
+    }
+
     @Test func stagedWindowsWithOtherColumnsAreLoadedAgain() async throws {
         try await loader.run([.week(0), .week(1)], loading: [.week(0)], notes: ["x"], isComplete: false)
         var other = loader

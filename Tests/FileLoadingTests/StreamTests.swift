@@ -39,6 +39,20 @@ import Testing
         }
     }
 
+    @Test(arguments: [nil, CompressionOption.gzip])
+    func windowsWithoutColumnsTakeThoseOfTheOthers(_ compression: CompressionOption?) async throws {
+        let text = try await output(compression) { loader in
+            var bare = loader
+            bare.schema = Schema([])
+            try await loader.run([.week(0), .week(1), .week(2)], loading: [], notes: []) { run in
+                try await bare.load(run, .week(0), [])
+                try await loader.load(run, .week(1), ["x"])
+                try await bare.load(run, .week(2), [])
+            }
+        }
+        #expect(text == "window|note\n\(Window.week(1))|x\n")
+    }
+
     @Test func whatFollowsAFailedWindowIsNotWritten() async throws {
         let text = try await output { loader in
             try await loader.run(

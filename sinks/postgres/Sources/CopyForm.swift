@@ -39,8 +39,10 @@ struct CopyForm: Sendable {
         schema = load.schema
         window = load.window
         self.blocks = blocks
-        key = options.mode == .merge ? try MergeKey(options.key, load, export) : nil
-        columns = [OwnColumn.window] + (key == nil ? [] : [OwnColumn.key]) + load.schema.names
+        let isMerge = options.mode == .merge
+        // Without columns there are no rows that would need one.
+        key = isMerge && !schema.columns.isEmpty ? try MergeKey(options.key, load, export) : nil
+        columns = [OwnColumn.window] + (isMerge ? [OwnColumn.key] : []) + load.schema.names
         let constants = [CopyConstant.int64(load.window.id.value)]
         limits = CopyLimits(fit.limits, schema: load.schema)
         renderer =

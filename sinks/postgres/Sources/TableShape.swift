@@ -262,6 +262,7 @@ struct TableDesign: Hashable, Sendable {
 
     /// A column that must have a value and gets none would make every row fail.
     private func checkRequired(_ shape: TableShape) throws(SinkError) {
+        guard !schema.columns.isEmpty else { return }
         let names = Set(schema.names + ownColumns.map(\.name))
         guard let column = shape.columns.first(where: { $0.isRequired && !names.contains($0.name) }) else { return }
         throw SinkError(
