@@ -132,7 +132,7 @@ extension BackfillCommand {
             }
             team = try connection.teamID(else: spec?.team)
             let (settings, goals) = try (settings(spec), goals(spec))
-            let journal = journal ?? Self.journal(path, settings.teamID, goals)
+            let journal = journal ?? journalPath(settings.teamID, goals)
             var configuration = try connection.clientConfiguration(environment)
             // What fails is asked for again by the run itself, which knows what else there is to do.
             configuration.maxAttempts = 4
@@ -261,16 +261,16 @@ extension BackfillCommand.Run {
         return date
     }
 
-    /// Beside the file; without one, named after what is wanted.
-    private static func journal(_ path: String?, _ team: Int, _ goals: [BackfillGoal]) -> String {
+    /// Beside the file; without one, named after what is wanted, in the words of the flags: tomorrow `90 days ago` is
+    /// another day, and the same command goes on with the same journal.
+    private func journalPath(_ team: Int, _ goals: [BackfillGoal]) -> String {
         if let path {
             return URL(fileURLWithPath: path).deletingPathExtension().appendingPathExtension("journal").relativePath
         }
         let shown = goals.prefix(5).map { "\($0.transferID)" }.joined(separator: "-")
         let more = goals.count > 5 ? "-and-\(goals.count - 5)-more" : ""
-        let first = goals.map(\.range.first).min().map { "-\($0)" } ?? ""
-        let last = goals.map(\.range.last).max().map { "..\($0)" } ?? ""
-        return "backfill-\(team)-\(shown)\(more)\(first)\(last).journal"
+        let days = [from, to].compactMap { $0 }.joined(separator: "..").replacing(" ", with: "-")
+        return "backfill-\(team)-\(shown)\(more)-\(days).journal"
     }
 }
 

@@ -294,6 +294,15 @@ import Testing
         }
     }
 
+    /// Tomorrow the days are others, and the same command finds what it did today.
+    @Test func relativeDaysHaveOneJournal() async throws {
+        try await withWorld(Self.options()) { world in
+            let run = try await world.run(Self.flags([101, 102], from: "20 days ago", to: "yesterday"))
+            #expect(run.exitCode == 0, "\(run.everything)")
+            #expect(world.folder.exists("backfill-1-101-102-20-days-ago..yesterday.journal"))
+        }
+    }
+
     /// What a server for trials has loaded, production has not: ids are the same on both.
     @Test func aJournalOfAnotherServerIsRefused() async throws {
         let command = Self.flags(from: "2024-01-01", to: "2024-01-20")
