@@ -55,7 +55,7 @@ struct Scheduler {
 
     /// Looks after a doubtful create before the next one, a poll interval apart.
     private static let looksAfterDoubt = 2
-    /// Creates of one range that may come to nothing before its days are given up.
+    /// Creates of one range that may come to nothing before its days are given up, and first looks before the run is.
     static let longestTry = 8
     /// Looks that find all runs ended, though the status is one nobody knows, before that is believed.
     private static let looksAtUnknown = 3
