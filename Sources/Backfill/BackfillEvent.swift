@@ -92,7 +92,7 @@ public struct BackfillFailure: Sendable, Hashable {
     init(_ error: SupermetricsError, days: DaySet = DaySet()) {
         let cause: Cause =
             switch error.kind {
-            case .permission where error.code?.hasPrefix("LICENSE_") == true: .quota
+            case .permission where error.isOutsideLicence: .quota
             case .authentication, .permission: .authentication
             case .quota: .quota
             case .client: .usage

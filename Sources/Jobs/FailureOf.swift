@@ -28,8 +28,7 @@ extension Failure {
 
     private static func kind(of error: SupermetricsError) -> FailureKind {
         switch error.kind {
-        // What the licence leaves out, and how far back it reaches.
-        case .permission where error.code?.hasPrefix("LICENSE_") == true: .quota
+        case .permission where error.isOutsideLicence: .quota
         case .authentication, .permission: .authentication
         case .quota: .quota
         case .client: .usage

@@ -92,6 +92,9 @@ extension SupermetricsError {
     /// Whether a new credential is the cure: the API did not accept this one.
     public var isAuthentication: Bool { kind == .authentication }
 
+    /// Whether the licence leaves out what was asked for, or does not reach so far back: no other key would help.
+    package var isOutsideLicence: Bool { kind == .permission && code?.hasPrefix("LICENSE_") == true }
+
     /// Whether the request has to be written differently.
     public var isValidation: Bool { kind == .validation }
 
