@@ -145,24 +145,8 @@ struct BackfillReport {
     ///
     /// - Throws: `CommandFailure` where one cannot be written.
     func write(to reports: ReportOptions) throws {
-        if let path = reports.summary { try writeSummary(to: path) }
+        if let path = reports.summary { try ReportFile.writeSummary(SummaryFile(self), to: path) }
         if let path = reports.metrics { try MetricsFile.write(metrics, to: path) }
-    }
-
-    /// Writes the outcome as JSON.
-    private func writeSummary(to path: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.dateEncodingStrategy = .iso8601
-        do {
-            try ReportFile.write(encoder.encode(SummaryFile(self)) + Data("\n".utf8), to: path)
-        } catch {
-            throw CommandFailure(
-                .destination,
-                "the summary cannot be written to \(path); check the folder of --summary"
-            )
-        }
     }
 
     /// The figures for Prometheus.

@@ -144,22 +144,8 @@ struct ReportOptions: ParsableArguments {
                 lost = failure
             }
         }
-        if let path = self.summary { try Self.write(summary, to: path) }
+        if let path = self.summary { try ReportFile.writeSummary(summary, to: path) }
         if let lost { throw lost }
-    }
-
-    private static func write(_ summary: RunSummary, to path: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        do {
-            try ReportFile.write(encoder.encode(summary) + Data("\n".utf8), to: path)
-        } catch {
-            throw CommandFailure(
-                .destination,
-                "the summary cannot be written to \(path); check the folder of --summary"
-            )
-        }
     }
 
     private static func isFolder(_ path: String) -> Bool {

@@ -1,4 +1,5 @@
 import Foundation
+import Jobs
 
 /// Files a command writes about its work, for people and for programs.
 enum ReportFile {
@@ -12,6 +13,24 @@ enum ReportFile {
         let file = target(path)
         guard isSpecial(file.path) else { return try data.write(to: file, options: .atomic) }
         try FileHandle(forWritingTo: file).write(contentsOf: data)
+    }
+
+    /// Writes the outcome of a run as JSON.
+    ///
+    /// - Throws: `CommandFailure` where it cannot be written.
+    static func writeSummary(_ summary: some Encodable, to path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.dateEncodingStrategy = .iso8601
+        do {
+            try write(encoder.encode(summary) + Data("\n".utf8), to: path)
+        } catch {
+            throw CommandFailure(
+                .destination,
+                "the summary cannot be written to \(path); check the folder of --summary"
+            )
+        }
     }
 
     /// Whether the path leads to something that is written to as it is.
